@@ -4,9 +4,10 @@ A worker that dies, or does not answer for `timeout_worker_healthcheck` seconds,
 If all die before any has served, the parent gives up: what is wrong is wrong for all of them.
 
 What this relies on: uvicorn's `Multiprocess` makes its workers as `Process`, a name of its module, and calls
-`handle_int`, `keep_subprocess_alive`, `terminate_all` and `join_all`; the attributes `signal_queue`, `should_exit`,
-`processes`, `processes_num` and `sockets`; a worker calls its `target` in the new process, and `pong` there whenever
-its parent asks whether it lives, twice a second. Tested with uvicorn 0.54.
+`handle_int`, `keep_subprocess_alive`, `terminate_all` and `join_all`, and `wait_until_ready` of what replaces a worker
+at SIGHUP; the attributes `signal_queue`, `should_exit`, `processes`, `processes_num` and `sockets`; a worker calls its
+`target` in the new process, and `pong` there whenever its parent asks whether it lives, twice a second. Tested with
+uvicorn 0.54.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import logging
 import os
 import signal
 import socket
+import threading
 import time
 from contextlib import suppress
 from multiprocessing import Pipe
@@ -30,6 +32,10 @@ from live_inbox_site.restart_pacing import RestartPacing
 from live_inbox_site.shared_metrics import forget_process
 
 logger = logging.getLogger(__name__)
+
+READY_SECONDS = 60.0
+"""How long a worker may take to start when it replaces one that serves, at SIGHUP. uvicorn allows no more than for an
+answer, 5 s, which a busy machine needs for the imports alone, and keeps the old workers then."""
 
 _JOIN_SECONDS = 0.1
 
@@ -59,6 +65,10 @@ class WorkerProcess(multiprocess.Process):
                 self._parent_end.recv()
                 self._served_since = time.monotonic()
         return self._served_since is not None
+
+    def wait_until_ready(self, timeout: float, should_exit: threading.Event | None = None) -> bool:
+        """Return True when it serves; False if it ends before, or is not there after READY_SECONDS."""
+        return super().wait_until_ready(max(timeout, READY_SECONDS), should_exit)
 
     def served_seconds(self) -> float:
         """Return for how long it has served."""
