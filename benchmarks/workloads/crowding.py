@@ -15,6 +15,9 @@ from benchmarks.publishing import Writer
 SOCKETS_EACH = 15_000
 """Of one process, of the server and of the clients alike. Many systems allow a process 20,000 files."""
 
+DATABASE_THREADS = "2"
+"""Of each process: all together must not be more than PostgreSQL has connections for."""
+
 SETTLE_SECONDS = 10.0
 MINUTE = 60.0
 
@@ -22,7 +25,7 @@ MINUTE = 60.0
 async def crowd(make: Callable[..., Product], sockets: int, seconds: float) -> dict[str, float]:
     """Open sockets of as many users; return memory and processor time for each, and for a minute of heartbeats."""
     processes = -(-sockets // SOCKETS_EACH)
-    peer = make(sockets, workers=processes)
+    peer = make(sockets, workers=processes, settings={"DATABASE_THREADS": DATABASE_THREADS})
     clients: list[Writer] = []
     try:
         await peer.start()
