@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
@@ -17,26 +18,55 @@ from live_inbox.events import Folder
 from live_inbox.listing.filters import ListFilter
 
 
-class ReadFilter(SimpleListFilter):
-    """Filters notifications by read or unread."""
+class ValueFilter(SimpleListFilter):
+    """Filters by the value of the field that the parameter is named after."""
 
-    title = "read"
-    parameter_name = "read"
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
+        """Return the rows of the selected choice."""
+        chosen = Q((str(self.parameter_name), self.value()))
+        return queryset.filter(chosen) if self.value() else None
+
+
+class YesNoFilter(SimpleListFilter, ABC):
+    """Filters by something that is so, or is not."""
+
+    yes: str
+    no: str
+    """What the choices are called."""
 
     def lookups(
         self, request: HttpRequest, model_admin: ModelAdmin[Any]
     ) -> Iterable[tuple[str, str]]:
         """Return the choices."""
-        return (("yes", "Read"), ("no", "Unread"))
+        return (("yes", self.yes), ("no", self.no))
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
         """Return the rows of the selected choice."""
-        if self.value() in ("yes", "no"):
-            return queryset.filter(read_at__isnull=self.value() == "no")
-        return None
+        value = self.value()
+        return (
+            queryset.filter(self.condition(is_so=value == "yes"))
+            if value in ("yes", "no")
+            else None
+        )
+
+    @abstractmethod
+    def condition(self, *, is_so: bool) -> Q:
+        """Return which rows are so, or are not."""
 
 
-class TypeFilter(SimpleListFilter):
+class ReadFilter(YesNoFilter):
+    """Filters notifications by read or unread."""
+
+    title = "read"
+    parameter_name = "read"
+    yes, no = "Read", "Unread"
+
+    def condition(self, *, is_so: bool) -> Q:
+        """Return which are read, or unread."""
+        return Q(read_at__isnull=not is_so)
+
+
+class TypeFilter(ValueFilter):
     """Filters by type. The choices are the declared types, by their labels, and the types of the newest rows."""
 
     title = "type"
@@ -52,10 +82,6 @@ class TypeFilter(SimpleListFilter):
         if chosen := request.GET.get(self.parameter_name):
             types.add(chosen)
         return [(type, type_label(type)) for type in sorted(types)]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
-        """Return the rows of the selected choice."""
-        return queryset.filter(type=self.value()) if self.value() else None
 
 
 class CategoryFilter(SimpleListFilter):
@@ -79,7 +105,7 @@ class CategoryFilter(SimpleListFilter):
         return queryset.filter(type__in=ListFilter.of(categories=[category]).listed_types)
 
 
-class FolderFilter(SimpleListFilter):
+class FolderFilter(ValueFilter):
     """Filters notifications by folder."""
 
     title = "folder"
@@ -91,12 +117,8 @@ class FolderFilter(SimpleListFilter):
         """Return the folders."""
         return [(folder.value, folder.value.capitalize()) for folder in Folder]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
-        """Return the rows of the selected choice."""
-        return queryset.filter(folder=self.value()) if self.value() else None
 
-
-class PriorityFilter(SimpleListFilter):
+class PriorityFilter(ValueFilter):
     """Filters notifications by priority."""
 
     title = "priority"
@@ -108,31 +130,20 @@ class PriorityFilter(SimpleListFilter):
         """Return the priorities, the most urgent first."""
         return [(priority, priority.capitalize()) for priority in reversed(PRIORITIES)]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
-        """Return the rows of the selected choice."""
-        return queryset.filter(priority=self.value()) if self.value() else None
 
-
-class PinnedFilter(SimpleListFilter):
+class PinnedFilter(YesNoFilter):
     """Filters notifications by whether they are pinned."""
 
     title = "pinned"
     parameter_name = "pinned"
+    yes, no = "Pinned", "Not pinned"
 
-    def lookups(
-        self, request: HttpRequest, model_admin: ModelAdmin[Any]
-    ) -> Iterable[tuple[str, str]]:
-        """Return the choices."""
-        return (("yes", "Pinned"), ("no", "Not pinned"))
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
-        """Return the rows of the selected choice."""
-        if self.value() in ("yes", "no"):
-            return queryset.filter(pinned=self.value() == "yes")
-        return None
+    def condition(self, *, is_so: bool) -> Q:
+        """Return which are pinned, or are not."""
+        return Q(pinned=is_so)
 
 
-class ChannelFilter(SimpleListFilter):
+class ChannelFilter(ValueFilter):
     """Filters preferences by channel. Django shows it only where there is more than the inbox."""
 
     title = "channel"
@@ -144,10 +155,6 @@ class ChannelFilter(SimpleListFilter):
         """Return the channels of the site."""
         choices = channel_choices()
         return choices if len(choices) > 1 else ()
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
-        """Return the rows of the selected choice."""
-        return queryset.filter(channel=self.value()) if self.value() else None
 
 
 class ContentFilter(SimpleListFilter):

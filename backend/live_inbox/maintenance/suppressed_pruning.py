@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from live_inbox import database
-from live_inbox.conf import inbox_settings
-from live_inbox.maintenance.old_rows import remove_in_steps
+from live_inbox.maintenance.old_rows import remove_after_keep_days
 from live_inbox.models import SuppressedSend
 
 BATCH = 500
@@ -24,6 +23,5 @@ def prune_suppressed(*, now: datetime | None = None, batch: int = BATCH) -> int:
 
 def prune_suppressed_in_steps(*, now: datetime | None = None, batch: int = BATCH) -> Iterator[int]:
     """Do what `prune_suppressed` does, one transaction for each step; yield how many are removed so far."""
-    horizon = (now or database.now()) - timedelta(days=inbox_settings().log_keep_days)
-    old = database.queryset(SuppressedSend).filter(created_at__lt=horizon).order_by("created_at")
-    yield from remove_in_steps(old, batch)
+    rows = database.queryset(SuppressedSend)
+    yield from remove_after_keep_days(rows, "created_at", now=now, batch=batch)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from live_inbox import database
-from live_inbox.conf import inbox_settings
-from live_inbox.maintenance.old_rows import remove_in_steps
+from live_inbox.maintenance.old_rows import remove_after_keep_days
 from live_inbox.models import WebhookDelivery
 
 BATCH = 500
@@ -24,6 +23,5 @@ def prune_failed_deliveries(*, now: datetime | None = None, batch: int = BATCH) 
 
 def prune_failed_in_steps(*, now: datetime | None = None, batch: int = BATCH) -> Iterator[int]:
     """Do what `prune_failed_deliveries` does, one transaction for each step; yield how many are removed so far."""
-    horizon = (now or database.now()) - timedelta(days=inbox_settings().log_keep_days)
-    old = database.queryset(WebhookDelivery).filter(failed_at__lt=horizon).order_by("failed_at")
-    yield from remove_in_steps(old, batch)
+    rows = database.queryset(WebhookDelivery)
+    yield from remove_after_keep_days(rows, "failed_at", now=now, batch=batch)
