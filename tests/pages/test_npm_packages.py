@@ -254,6 +254,25 @@ def test_the_store_needs_nothing_of_a_browser_but_websockets(project: Path, site
     ]
 
 
+def sample_server(
+    process_registry: ProcessRegistry,
+    directory: Path,
+    arguments: str,
+    site: Site,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Child:
+    """Start the server of a sample: a program of its packages, with arguments."""
+    program, *options = arguments.split()
+    return Child(
+        process_registry,
+        [str(find_node()), str(directory / "node_modules" / program), *options],
+        log=tmp_path_factory.mktemp("sample") / "server.log",
+        environment=os.environ
+        | {"LIVE_INBOX_SERVER": site.http, "NO_COLOR": "1", "NEXT_TELEMETRY_DISABLED": "1"},
+        directory=directory,
+    )
+
+
 @pytest.fixture(scope="module")
 def sample(
     project: Path,
@@ -263,18 +282,8 @@ def sample(
 ) -> Iterator[str]:
     """The address of the sample, served by Vite, which passes on what it asks of the inbox."""
     port = free_port()
-    vite = project / "node_modules" / "vite" / "bin" / "vite.js"
-    child = Child(
-        process_registry,
-        [
-            str(find_node()),
-            str(vite),
-            *f"preview --host {LOOPBACK} --port {port} --strictPort".split(),
-        ],
-        log=tmp_path_factory.mktemp("vite") / "vite.log",
-        environment=os.environ | {"LIVE_INBOX_SERVER": shared_site.http, "NO_COLOR": "1"},
-        directory=project,
-    )
+    arguments = f"vite/bin/vite.js preview --host {LOOPBACK} --port {port} --strictPort"
+    child = sample_server(process_registry, project, arguments, shared_site, tmp_path_factory)
     child.wait_until(lambda: f":{port}/" in child.text())
     yield f"http://{LOOPBACK}:{port}"
     child.kill()
@@ -342,15 +351,8 @@ def next_sample(
     with (directory.parent / "next-react.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         install("next-react", directory, tarballs, NEXT_TELEMETRY_DISABLED="1")
-        program = directory / "node_modules" / "next" / "dist" / "bin" / "next"
-        child = Child(
-            process_registry,
-            [str(find_node()), str(program), *f"start -H {LOOPBACK} -p {next_port}".split()],
-            log=tmp_path_factory.mktemp("next") / "next.log",
-            environment=os.environ
-            | {"LIVE_INBOX_SERVER": shared_site.http, "NEXT_TELEMETRY_DISABLED": "1"},
-            directory=directory,
-        )
+        arguments = f"next/dist/bin/next start -H {LOOPBACK} -p {next_port}"
+        child = sample_server(process_registry, directory, arguments, shared_site, tmp_path_factory)
         child.wait_until(lambda: "Ready in" in child.text())
         yield f"http://{LOOPBACK}:{next_port}"
         child.kill()
