@@ -46,7 +46,7 @@ HURRY_SIGNAL: signal.Signals | None = getattr(signal, "SIGUSR1", None)
 """By which the parent of several workers passes the second SIGINT on: a terminal sends SIGINT to all of them, `kill` to
 one. So the workers must not count what their parent passes on."""
 
-_HANGUP: signal.Signals | None = getattr(signal, "SIGHUP", None)
+HANGUP_SIGNAL: signal.Signals | None = getattr(signal, "SIGHUP", None)
 
 
 class GracefulServer(uvicorn.Server):
@@ -110,8 +110,8 @@ class GracefulServer(uvicorn.Server):
                 yield
                 return
             handlers: dict[signal.Signals, Callable[[int, FrameType | None], None]] = {}
-            if _HANGUP is not None and signal.getsignal(_HANGUP) is not signal.SIG_IGN:
-                handlers[_HANGUP] = self.handle_exit
+            if HANGUP_SIGNAL is not None and signal.getsignal(HANGUP_SIGNAL) is not signal.SIG_IGN:
+                handlers[HANGUP_SIGNAL] = self.handle_exit
             if HURRY_SIGNAL is not None:
                 handlers[HURRY_SIGNAL] = self._handle_hurry
             previous = {sig: signal.signal(sig, handler) for sig, handler in handlers.items()}

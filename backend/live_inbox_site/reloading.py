@@ -1,11 +1,13 @@
 """A server that starts anew when its code changes, for development: one process that watches, and one that serves.
 
-What this relies on: `startup`, `restart` and `process` of uvicorn's `StatReload`. Tested with uvicorn 0.54.
+What this relies on: `startup`, `restart`, `signal_handler` and `process` of uvicorn's `StatReload`. Tested with uvicorn
+0.54.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from contextlib import suppress
 from functools import partial
@@ -14,7 +16,7 @@ import uvicorn
 from uvicorn.supervisors.statreload import StatReload
 
 from live_inbox_site.child_interrupts import ignore_interrupts, interrupts_held_back
-from live_inbox_site.graceful_server import HURRY_SIGNAL, GracefulServer
+from live_inbox_site.graceful_server import HANGUP_SIGNAL, HURRY_SIGNAL, GracefulServer
 
 
 class Reloader(StatReload):
@@ -27,7 +29,9 @@ class Reloader(StatReload):
         super().__init__(config, partial(_serve, config), [listening])
 
     def startup(self) -> None:
-        """Start the server."""
+        """Start the server. Ends at SIGHUP as at SIGTERM: it would be gone, and the server alone, otherwise."""
+        if HANGUP_SIGNAL is not None and signal.getsignal(HANGUP_SIGNAL) is not signal.SIG_IGN:
+            signal.signal(HANGUP_SIGNAL, self.signal_handler)
         with interrupts_held_back():
             super().startup()
 

@@ -7,6 +7,7 @@ import shutil
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -45,9 +46,11 @@ def change(path: Path, old: str, new: str) -> None:
     os.utime(path, (later, later))
 
 
-def test_a_change_is_served(
-    process_registry: ProcessRegistry, stack: Stack, copy: Path, token: str
-) -> None:
+@pytest.fixture
+def reloading(
+    process_registry: ProcessRegistry, stack: Stack, copy: Path
+) -> Iterator[tuple[Child, int]]:
+    """A server of the copy that watches it, and its port."""
     port = free_port()
     environment = {
         **os.environ,
@@ -64,33 +67,46 @@ def test_a_change_is_served(
         environment=environment,
         directory=copy,
     )
-    health = copy / "backend" / "live_inbox" / "health.py"
-
-    def status() -> str:
-        try:
-            answer = httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=30)
-        except httpx.TransportError:
-            return ""
-        return str(answer.json()["status"])
-
     try:
-        child.wait_until(lambda: status() == "alive")
-        with connect(f"ws://127.0.0.1:{port}/ws/notifications/?token={token}") as door:
-            change(health, '{"status": "alive"}', '{"status": "changed"}')
-            with pytest.raises(ConnectionClosed) as closed:
-                while True:
-                    door.recv(timeout=30)
-            assert closed.value.rcvd is not None
-            assert closed.value.rcvd.code == 1012
-        child.wait_until(lambda: status() == "changed")
-
-        change(health, '{"status": "changed"}', '{"status": }')
-        child.wait_until(lambda: "SyntaxError" in child.text())
-        assert child.running
-        change(health, '{"status": }', '{"status": "mended"}')
-        child.wait_until(lambda: status() == "mended")
-
-        os.killpg(child.pid, signal.SIGINT)
-        assert child.wait(seconds=30) == 0
+        child.wait_until(lambda: status(port) == "alive")
+        yield child, port
     finally:
         child.kill()
+
+
+def status(port: int) -> str:
+    """Return what the server says of itself, or "" while it is not there."""
+    try:
+        answer = httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=30)
+    except httpx.TransportError:
+        return ""
+    return str(answer.json()["status"])
+
+
+def test_a_change_is_served(reloading: tuple[Child, int], copy: Path, token: str) -> None:
+    child, port = reloading
+    health = copy / "backend" / "live_inbox" / "health.py"
+    with connect(f"ws://127.0.0.1:{port}/ws/notifications/?token={token}") as door:
+        change(health, '{"status": "alive"}', '{"status": "changed"}')
+        with pytest.raises(ConnectionClosed) as closed:
+            while True:
+                door.recv(timeout=30)
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1012
+    child.wait_until(lambda: status(port) == "changed")
+
+    change(health, '{"status": "changed"}', '{"status": }')
+    child.wait_until(lambda: "SyntaxError" in child.text())
+    assert child.running
+    change(health, '{"status": }', '{"status": "mended"}')
+    child.wait_until(lambda: status(port) == "mended")
+
+    os.killpg(child.pid, signal.SIGINT)
+    assert child.wait(seconds=30) == 0
+
+
+def test_the_server_ends_with_the_process_that_watches(reloading: tuple[Child, int]) -> None:
+    child, port = reloading
+    os.kill(child.pid, signal.SIGHUP)
+    assert child.wait(seconds=30) == 0
+    assert status(port) == ""
