@@ -1,4 +1,8 @@
-"""The measurements of one attack: rounds of quiet and of attack in turn, on one server."""
+"""The measurements of one attack: rounds of quiet, of the attack on another server, and of the attack itself, in turn.
+
+The attack on another server of the site shows what the machine, PostgreSQL and Redis do to the user by themselves:
+attackers, servers and the user share its processors here.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +32,7 @@ the first one: it gets rid of connections, and hashes the passwords that wait.""
 ATTACKER_SECONDS = 60.0
 
 MAX_RATIO = 1.5
+"""Of the user's p99 under attack to the p99 without this server's part in it."""
 MAX_GROWTH = 50 << 20
 """Of memory, in bytes, over that of the first quiet round."""
 
@@ -58,6 +63,8 @@ class Result:
     attack: Attack
     addresses: int
     quiet: Rounds = field(default_factory=Rounds)
+    elsewhere: Rounds = field(default_factory=Rounds)
+    """While the attack was on another server."""
     attacked: Rounds = field(default_factory=Rounds)
     memory_before: int = 0
     memory_most: int = 0
@@ -67,8 +74,9 @@ class Result:
 
     @property
     def ratio(self) -> float:
-        """The p99 of the bystander under attack, as a multiple of the quiet one."""
-        return self.attacked.latency(0.99) / self.quiet.latency(0.99)
+        """The p99 of the bystander under attack, to the quiet one, or to that of the attack elsewhere if it is more."""
+        without = max(self.quiet.latency(0.99), self.elsewhere.latency(0.99))
+        return self.attacked.latency(0.99) / without
 
     @property
     def growth(self) -> int:
@@ -84,7 +92,7 @@ class Result:
         """Return what is beyond the limits, a line for each."""
         found = list(self.failures)
         if self.ratio > MAX_RATIO:
-            found.append(f"p99 is {self.ratio:.2f} times the quiet one")
+            found.append(f"p99 is {self.ratio:.2f} times that without an attack on this server")
         if self.growth > MAX_GROWTH:
             found.append(f"memory grew by {self.growth / (1 << 20):.0f} MB")
         undocumented = set(self.outcomes) - self.attack.outcomes
@@ -96,44 +104,48 @@ class Result:
 
 
 async def measure(
-    site: Site,
-    attack: Attack,
-    addresses: int,
-    *,
-    rounds: int,
-    seconds: float,
-    elsewhere: bool = False,
+    site: Site, attack: Attack, addresses: int, *, rounds: int, seconds: float
 ) -> Result:
-    """Measure one attack in so many rounds, each so many seconds quiet and so many under attack.
-
-    `elsewhere`: the attack is on another server of the site than the bystander's.
-    """
+    """Measure one attack in so many rounds, each so many seconds quiet, under attack elsewhere, and under attack."""
     result = Result(attack, addresses)
-    servers = [site.serve(attack) for _ in range(2 if elsewhere else 1)]
-    server, attacked = servers[0], servers[-1]
-    try:
+    async with (
+        _under_siege(site, attack, addresses) as (server, attackers),
+        _under_siege(site, attack, addresses) as (other, attackers_elsewhere),
+    ):
         bystander = Bystander(server.port, server.bystander())
         await bystander.start()
         await asyncio.sleep(WARM_UP_SECONDS + attack.waits)
-        if attacked.issuer is not None:
-            attacked.issuer.hang()
-        async with attackers(attacked.plan(attack, addresses)) as attacking:
-            for _ in range(rounds):
-                most = await _observe(server, bystander, result.quiet, seconds)
-                result.memory_before = result.memory_before or most
-                attacking.begin()
+        for each in (server, other):
+            if each.issuer is not None:
+                each.issuer.hang()
+        for _ in range(rounds):
+            most = await _observe(server, bystander, result.quiet, seconds)
+            result.memory_before = result.memory_before or most
+            async with attackers_elsewhere.attacking():
+                await _observe(server, bystander, result.elsewhere, seconds)
+            await _settle(other, result.quiet.cpu_share)
+            async with attackers.attacking():
                 most = await _observe(server, bystander, result.attacked, seconds)
-                result.memory_most = max(result.memory_most, most)
-                await attacking.rest()
-                await _settle(server, result.quiet.cpu_share)
-        result.outcomes = attacking.outcomes
+            result.memory_most = max(result.memory_most, most)
+            await _settle(server, result.quiet.cpu_share)
+        result.outcomes = await attackers.end()
         await bystander.stop()
         result.memory_after = server.memory()
         result.failures = _failures(bystander, server)
-    finally:
-        for each in servers:
-            each.close()
     return result
+
+
+@asynccontextmanager
+async def _under_siege(
+    site: Site, attack: Attack, addresses: int
+) -> AsyncIterator[tuple[SiegedServer, Attackers]]:
+    """Start a server, and attackers who wait for their moment."""
+    server = site.serve(attack)
+    try:
+        async with _attackers(server.plan(attack, addresses)) as attackers:
+            yield server, attackers
+    finally:
+        server.close()
 
 
 async def _settle(server: SiegedServer, quiet_share: float) -> None:
@@ -181,18 +193,18 @@ class Attackers:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
-        self.outcomes: dict[str, int] = {}
 
-    def begin(self) -> None:
-        """Attack."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(b"attack\n")
-
-    async def rest(self) -> None:
-        """End the attack; return when its connections are closed."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(b"rest\n")
+    @asynccontextmanager
+    async def attacking(self) -> AsyncIterator[None]:
+        """Attack. At the end, all connections are closed."""
+        self._write(b"attack\n")
+        yield
+        self._write(b"rest\n")
         await self.expect(b"rests")
+
+    def _write(self, line: bytes) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(line)
 
     async def expect(self, line: bytes) -> None:
         """Wait for a line. Raises RuntimeError if another comes, or none."""
@@ -202,17 +214,16 @@ class Attackers:
         if received.strip() != line:
             raise RuntimeError(f"The attackers have ended: {received!r}")
 
-    async def end(self) -> None:
-        """End the process, and read what its clients got."""
+    async def end(self) -> dict[str, int]:
+        """End the process, and return what its clients got, the most frequent first."""
         async with asyncio.timeout(ATTACKER_SECONDS):
             output, _ = await self._process.communicate(b"end\n")
-        self.outcomes = json.loads(output) if output.strip() else {}
-        self.outcomes = dict(Counter(self.outcomes).most_common())
+        outcomes = json.loads(output) if output.strip() else {}
+        return dict(Counter(outcomes).most_common())
 
 
 @asynccontextmanager
-async def attackers(plan: Plan) -> AsyncIterator[Attackers]:
-    """Start attackers, which wait for `begin`."""
+async def _attackers(plan: Plan) -> AsyncIterator[Attackers]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -224,10 +235,9 @@ async def attackers(plan: Plan) -> AsyncIterator[Attackers]:
         start_new_session=True,
     )
     try:
-        attacking = Attackers(process)
-        await attacking.expect(b"ready")
-        yield attacking
-        await attacking.end()
+        attackers = Attackers(process)
+        await attackers.expect(b"ready")
+        yield attackers
     finally:
         if process.returncode is None:
             process.kill()

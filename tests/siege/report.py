@@ -14,6 +14,7 @@ COLUMNS = (
     "p50 quiet",
     "p50",
     "p99 quiet",
+    "p99 elsewhere",
     "p99",
     "ratio",
     "server's CPU",
@@ -33,14 +34,14 @@ def markdown(command: str, results: Sequence[Result]) -> str:
 
 def row(result: Result) -> str:
     """Return the row of a result. Times are milliseconds, memory is in MB beyond that of the first quiet round."""
-    quiet, attacked = result.quiet, result.attacked
-    times = [each.latency(share) for share in (0.5, 0.99) for each in (quiet, attacked)]
+    medians = [each.latency(0.5) for each in (result.quiet, result.attacked)]
+    p99s = [each.latency(0.99) for each in (result.quiet, result.elsewhere, result.attacked)]
     after = result.memory_after - result.memory_before
     return _row(
         [
             f"`{result.attack.name}`: {result.attack.summary}",
             str(result.addresses),
-            *(f"{each:.1f}" for each in times),
+            *(f"{each:.1f}" for each in medians + p99s),
             f"{result.ratio:.2f}",
             f"+{100 * result.cpu:.0f} %",
             f"{result.growth / MEGABYTE:+.0f}",
@@ -63,10 +64,11 @@ def problems(results: Sequence[Result]) -> Iterator[str]:
 
 
 def kinds(result: Result) -> str:
-    """Return the p99 of each activity, quiet and under attack."""
+    """Return the p99 of each activity: quiet, under attack elsewhere, and under attack."""
+    rounds = (result.quiet, result.elsewhere, result.attacked)
     names = sorted({name for name, _ in result.quiet.latencies})
     return ", ".join(
-        f"{name} {result.quiet.latency(0.99, name):.1f} -> {result.attacked.latency(0.99, name):.1f}"
+        f"{name} {' -> '.join(f'{each.latency(0.99, name):.1f}' for each in rounds)}"
         for name in names
     )
 
