@@ -280,10 +280,9 @@ class Notification(models.Model):
         max_length=8,
         choices=[(folder.value, folder.value) for folder in Folder],
         default=Folder.INBOX.value,
-        editable=False,
     )
-    snoozed_until = models.DateTimeField(null=True, blank=True, editable=False)
-    pinned = models.BooleanField(default=False, editable=False)
+    snoozed_until = models.DateTimeField(null=True, blank=True)
+    pinned = models.BooleanField(default=False)
     performed_action = models.CharField(
         max_length=TYPE_LENGTH,
         null=True,

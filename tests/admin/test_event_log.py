@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
-from django.test import Client
+from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 
 from live_inbox import services
-from live_inbox.admin.paginator import CappedPaginator
+from live_inbox.admin.paginator import AtLeast, CappedPaginator
 from live_inbox.models import InboxEvent
 from tests.admin.conftest import MakeStaff
 
@@ -64,7 +64,32 @@ def test_the_list_is_not_counted_beyond_its_limit(
     assert listed.result_count == 2
     counts = [query["sql"] for query in queries.captured_queries if "COUNT(" in query["sql"]]
     assert len(counts) == 1
-    assert "LIMIT 2" in counts[0]
+    assert "LIMIT 3" in counts[0]
+
+
+@pytest.mark.parametrize(
+    ("limit", "separator", "count", "is_cut"),
+    [(3, False, "3", False), (2, False, "2+", True), (2, True, "2", True)],
+)
+def test_a_count_that_is_cut_says_so(
+    browser: Client,
+    monkeypatch: pytest.MonkeyPatch,
+    limit: int,
+    separator: bool,
+    count: str,
+    is_cut: bool,
+) -> None:
+    monkeypatch.setattr(CappedPaginator, "limit", limit)
+
+    with override_settings(USE_THOUSAND_SEPARATOR=separator):
+        html = browser.get(LIST).content.decode()
+
+    assert f"\n{count} inbox events" in html
+    assert (f"Only the first {limit} are counted and listed." in html) is is_cut
+
+
+def test_a_large_count_has_its_separators() -> None:
+    assert str(AtLeast(10_000)) == "10,000+"
 
 
 def test_an_event_is_shown_with_its_payload(browser: Client) -> None:

@@ -15,10 +15,12 @@ from django.test.utils import CaptureQueriesContext
 
 from live_inbox import services
 from live_inbox.admin import notification_list, selection
+from live_inbox.clock import clock
 from live_inbox.events import Kind
 from live_inbox.models import Notification
 from tests.admin.conftest import MakeStaff
 from tests.admin.device import Device, inbox_row
+from tests.admin.page_form import form_values
 from tests.changed_settings import changed_settings
 
 LIST = "/admin/live_inbox/notification/"
@@ -318,6 +320,100 @@ def test_a_box_marks_it_as_read_or_unread(
     assert LogEntry.objects.get().get_change_message() == "Changed Read."
 
 
+def shown_form(browser: Client, notification: Notification) -> dict[str, str]:
+    """Return what a browser posts of the page when nothing is changed."""
+    return form_values(browser.get(page(notification)).content.decode(), "notification_form")
+
+
+def test_it_is_pinned_and_moved_on_its_page(browser: Client, alice: User) -> None:
+    notification = send(alice)
+    device = Device(alice)
+    tomorrow = clock.now() + timedelta(days=1)
+    snoozed = {
+        "snoozed_until_0": f"{tomorrow:%Y-%m-%d}",
+        "snoozed_until_1": f"{tomorrow:%H:%M:%S}",
+    }
+
+    for changes, kinds, place in (
+        ({"pinned": "on"}, [Kind.PINNED], ("inbox", True)),
+        ({"folder": "archive"}, [Kind.ARCHIVED], ("archive", True)),
+        ({"folder": "inbox"}, [Kind.UNARCHIVED], ("inbox", True)),
+        ({"folder": "snoozed", **snoozed}, [Kind.SNOOZED], ("snoozed", True)),
+        ({"folder": "inbox", "read": "on"}, [Kind.RETURNED, Kind.READ], ("inbox", True)),
+        ({}, [], ("inbox", True)),
+    ):
+        response = browser.post(page(notification), shown_form(browser, notification) | changes)
+        assert response.status_code == 302
+        assert device.receive_kinds() == kinds
+        row = Notification.objects.get()
+        assert (row.folder, row.pinned) == place
+
+    assert [entry.get_change_message() for entry in LogEntry.objects.order_by("pk")] == [
+        "Changed pinned.",
+        "Changed folder.",
+        "Changed folder.",
+        "Changed folder and Snoozed until.",
+        "Changed folder and Read.",
+        "No fields changed.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("date", "error"),
+    [
+        ("", "Say until when."),
+        ("2020-01-01", "until must be later than now."),
+        ("2999-01-01", "until must be at most 366 days away."),
+        ("tomorrow", "Enter a valid date."),
+    ],
+)
+def test_a_snooze_that_is_not_acceptable_is_shown_again(
+    browser: Client, alice: User, date: str, error: str
+) -> None:
+    notification = send(alice)
+    device = Device(alice)
+    time = "10:00:00" if date else ""
+    changes = {"folder": "snoozed", "snoozed_until_0": date, "snoozed_until_1": time}
+
+    response = browser.post(page(notification), shown_form(browser, notification) | changes)
+
+    assert response.context["adminform"].errors == {"snoozed_until": [error]}
+    assert device.receive() == []
+
+
+def test_a_pin_beyond_the_limit_changes_nothing(browser: Client, alice: User) -> None:
+    with changed_settings(MAX_PINNED_NOTIFICATIONS=1):
+        pinned, notification = send(alice, "pinned"), send(alice)
+        services.pin(user_id=alice.pk, notification_id=pinned.pk)
+        device = Device(alice)
+        changes = {"pinned": "on", "title": "Other"}
+
+        response = browser.post(
+            page(notification), shown_form(browser, notification) | changes, follow=True
+        )
+
+        assert messages(response) == [
+            "Nothing was changed. At most 1 notifications can be pinned: unpin another one first."
+        ]
+        assert device.receive() == []
+        assert messages(act(browser, "pin", pinned, notification)) == [
+            "Pinned 0 notifications.",
+            "Left 1 notification as before. "
+            "At most 1 notifications can be pinned: unpin another one first.",
+        ]
+
+
+def test_one_that_is_folded_stays_in_its_place(browser: Client, alice: User) -> None:
+    folded = send(alice, "first", group_key="orders")
+    send(alice, "second", group_key="orders")
+    device = Device(alice)
+
+    assert "folder" not in shown_form(browser, folded)
+    browser.post(page(folded), {"folder": "archive", "initial-folder": "inbox"})
+
+    assert device.receive() == []
+
+
 def test_saving_an_unchanged_page_does_not_undo_a_later_change_by_the_user(
     browser: Client, alice: User
 ) -> None:
@@ -413,6 +509,21 @@ def test_the_selected_notifications_are_marked_as_unread(browser: Client, alice:
     assert messages(response) == ["Marked 1 notification as unread."]
 
 
+def test_the_selected_notifications_are_moved_and_pinned(browser: Client, alice: User) -> None:
+    notification = send(alice)
+    device = Device(alice)
+
+    for name, kinds, message in (
+        ("archive", [Kind.ARCHIVED], "Archived 1 notification."),
+        ("archive", [], "Archived 0 notifications."),
+        ("unarchive", [Kind.UNARCHIVED], "Moved 1 notification out of the archive."),
+        ("pin", [Kind.PINNED], "Pinned 1 notification."),
+        ("unpin", [Kind.UNPINNED], "Unpinned 1 notification."),
+    ):
+        assert messages(act(browser, name, notification)) == [message]
+        assert device.receive_kinds() == kinds
+
+
 def test_the_selected_notifications_are_deleted(browser: Client, alice: User, bob: User) -> None:
     chosen = [send(alice), send(alice), send(bob)]
     kept = send(alice, "kept")
@@ -493,7 +604,7 @@ def test_each_action_requires_its_permission(staff: MakeStaff, alice: User) -> N
         name for name, _ in browser.get(LIST).context["action_form"].fields["action"].choices
     ]
 
-    assert offered == ["", "mark_read", "mark_unread"]
+    assert offered == ["", "mark_read", "mark_unread", "archive", "unarchive", "pin", "unpin"]
 
 
 @pytest.mark.parametrize("codename", ["view_inbox", "send_notification"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -10,7 +11,6 @@ from django.contrib import admin, messages
 from django.contrib.admin import helpers
 from django.contrib.admin.actions import delete_selected
 from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
-from django.contrib.admin.widgets import AdminTextareaWidget
 from django.contrib.auth import get_user_model
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
@@ -29,7 +29,7 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from live_inbox import services
-from live_inbox.admin.base import InboxModelAdmin, InboxModelForm
+from live_inbox.admin.base import InboxModelAdmin
 from live_inbox.admin.confirmation import asked
 from live_inbox.admin.filters import (
     CategoryFilter,
@@ -40,6 +40,7 @@ from live_inbox.admin.filters import (
     TypeFilter,
 )
 from live_inbox.admin.history import log_by_number
+from live_inbox.admin.notification_form import EDITED, PLACE, NotificationForm, apply
 from live_inbox.admin.notification_list import FILTERED_ROWS, NotificationList
 from live_inbox.admin.paginator import CappedPaginator
 from live_inbox.admin.rendering import (
@@ -56,11 +57,9 @@ from live_inbox.admin.selection import refuse_large_selection
 from live_inbox.admin.send_preview import cards, preview
 from live_inbox.admin.sending import CONFIRM_ABOVE, Outcome, SendForm, users
 from live_inbox.admin.statistics import statistics_page
-from live_inbox.clock import clock
-from live_inbox.errors import InvalidInput, NotFound
+from live_inbox.errors import Conflict, InvalidInput, NotFound
 from live_inbox.events import Folder
 from live_inbox.models import Notification
-from live_inbox.services.editing import edited_values
 
 # Django's type stubs accept only file names here.
 _SCRIPT: Any = forms.Script("live_inbox/admin/preview.js", defer=True)
@@ -68,52 +67,6 @@ _PREVIEW = forms.Media(js=[_SCRIPT])
 
 CONFIRMED = "_confirmed"
 """The name of the button that has been asked whether to send to many."""
-
-_EDITED = ("title", "message", "link")
-"""The content that the page of a notification can change."""
-
-
-class NotificationForm(InboxModelForm):
-    """Changes the texts, the link and the read state: what devices show anew in its place."""
-
-    # Compared with the values that the page showed, not with the current ones: saving an unchanged page must not
-    # undo what the user and others have done since.
-    title = forms.CharField(
-        widget=forms.TextInput(attrs={"class": "vTextField"}),
-        required=False,
-        show_hidden_initial=True,
-    )
-    message = forms.CharField(widget=AdminTextareaWidget, required=False, show_hidden_initial=True)
-    link = forms.CharField(
-        widget=forms.TextInput(attrs={"class": "vTextField"}),
-        required=False,
-        show_hidden_initial=True,
-    )
-    read = forms.BooleanField(label="Read", required=False, show_hidden_initial=True)
-
-    class Meta:
-        model = Notification
-        fields = ()
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if "read" in self.fields:
-            self.fields["read"].initial = self.instance.read
-
-    @property
-    def edited(self) -> dict[str, Any]:
-        """The new values of the content that the form has changed."""
-        names = [name for name in _EDITED if name in self.changed_data]
-        return {name: self.cleaned_data[name] for name in names if name in self.cleaned_data}
-
-    def clean(self) -> dict[str, Any]:
-        """Refuse content that the services would refuse."""
-        values = super().clean() or self.cleaned_data
-        try:
-            edited_values(self.instance, self.edited, clock.now())
-        except InvalidInput as error:
-            self.add_error(error.field if error.field in self.fields else None, error.message)
-        return values
 
 
 class NotificationAdmin(InboxModelAdmin):
@@ -143,7 +96,16 @@ class NotificationAdmin(InboxModelAdmin):
     sortable_by = ()
     paginator = CappedPaginator
     show_full_result_count = False
-    actions = ("mark_read", "mark_unread", "recall", "delete_selected")
+    actions = (
+        "mark_read",
+        "mark_unread",
+        "archive",
+        "unarchive",
+        "pin",
+        "unpin",
+        "recall",
+        "delete_selected",
+    )
     fields = (
         "recipient",
         "sender",
@@ -170,7 +132,7 @@ class NotificationAdmin(InboxModelAdmin):
         "read_at",
         "read",
     )
-    readonly_fields = tuple(name for name in fields if name not in (*_EDITED, "read"))
+    readonly_fields = tuple(name for name in fields if name not in (*EDITED, *PLACE, "read"))
 
     class Media:
         css: ClassVar = STYLES
@@ -367,28 +329,31 @@ class NotificationAdmin(InboxModelAdmin):
     # -- one notification ---------------------------------------------------------------------------------
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Return the fields that cannot be changed: the content, too, for who may not send."""
+        """Return the fields that cannot be changed: the content, for who may not send; the place, of a folded one."""
         fields = super().get_readonly_fields(request, obj)
-        return fields if self.has_add_permission(request) else (*fields, *_EDITED)
+        if not self.has_add_permission(request):
+            fields = (*fields, *EDITED)
+        if obj is not None and obj.folder == Folder.GROUPED:
+            fields = (*fields, *PLACE)
+        return fields
 
     def save_model(self, request: HttpRequest, obj: Notification, form: Any, change: bool) -> None:
-        """Edit the notification, and mark it as read or unread, where the form changed it."""
-        if form.edited:
-            services.edit(notification_id=obj.pk, **form.edited)
-        if "read" in form.changed_data:
-            mark = services.mark_read if form.cleaned_data["read"] else services.mark_unread
-            mark(user_id=obj.recipient_id, notification_id=obj.pk)
+        """Make the changes of the form through the services."""
+        apply(form)
 
     def delete_model(self, request: HttpRequest, obj: Notification) -> None:
         """Delete the notification through the service."""
         services.delete(user_id=obj.recipient_id, notification_id=obj.pk)
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """Show or change a notification; redirect with a message if its user has deleted it in the meantime."""
+        """Show or change a notification; redirect with a message if it can no longer be changed so."""
         try:
             return super().changeform_view(request, *args, **kwargs)
         except NotFound:
             return self._redirect_after_deletion(request)
+        except (Conflict, InvalidInput) as error:
+            self.message_user(request, f"Nothing was changed. {error.message}", messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
 
     def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """Delete a notification; redirect with a message if its user has deleted it in the meantime."""
@@ -409,35 +374,65 @@ class NotificationAdmin(InboxModelAdmin):
     @admin.action(description="Mark selected notifications as read", permissions=["change"])
     def mark_read(self, request: HttpRequest, queryset: QuerySet[Notification]) -> None:
         """Mark the selected notifications as read."""
-        self._mark(request, queryset, services.mark_read, "read")
+        self._change_each(request, queryset, services.mark_read, "Read", "Marked {} as read.")
 
     @admin.action(description="Mark selected notifications as unread", permissions=["change"])
     def mark_unread(self, request: HttpRequest, queryset: QuerySet[Notification]) -> None:
         """Mark the selected notifications as unread."""
-        self._mark(request, queryset, services.mark_unread, "unread")
+        self._change_each(request, queryset, services.mark_unread, "Read", "Marked {} as unread.")
 
-    def _mark(
+    @admin.action(description="Archive selected notifications", permissions=["change"])
+    def archive(self, request: HttpRequest, queryset: QuerySet[Notification]) -> None:
+        """Move the selected notifications to their users' archives."""
+        self._change_each(request, queryset, services.archive, "folder", "Archived {}.")
+
+    @admin.action(
+        description="Move selected notifications out of the archive", permissions=["change"]
+    )
+    def unarchive(self, request: HttpRequest, queryset: QuerySet[Notification]) -> None:
+        """Move the selected notifications from the archives back."""
+        words = "Moved {} out of the archive."
+        self._change_each(request, queryset, services.unarchive, "folder", words)
+
+    @admin.action(description="Pin selected notifications", permissions=["change"])
+    def pin(self, request: HttpRequest, queryset: QuerySet[Notification]) -> None:
+        """Pin the selected notifications."""
+        self._change_each(request, queryset, services.pin, "pinned", "Pinned {}.")
+
+    @admin.action(description="Unpin selected notifications", permissions=["change"])
+    def unpin(self, request: HttpRequest, queryset: QuerySet[Notification]) -> None:
+        """Unpin the selected notifications."""
+        self._change_each(request, queryset, services.unpin, "pinned", "Unpinned {}.")
+
+    def _change_each(
         self,
         request: HttpRequest,
         queryset: QuerySet[Notification],
-        mark: Callable[..., services.Changed],
-        state: str,
+        change: Callable[..., services.Changed],
+        field: str,
+        words: str,
     ) -> None:
         if refuse_large_selection(self, request, queryset):
             return
         changed = []
+        refusals: Counter[str] = Counter()
         for notification in queryset.order_by("pk"):
             try:
-                result = mark(user_id=notification.recipient_id, notification_id=notification.pk)
+                result = change(user_id=notification.recipient_id, notification_id=notification.pk)
             except NotFound:
                 continue  # deleted by the user since the list was read
+            except Conflict as error:
+                refusals[error.message] += 1
+                continue
             if result.changed:
                 changed.append(notification)
         user_id: Any = request.user.pk
-        change = [{"changed": {"fields": ["Read"]}}]
-        log_by_number(user_id, changed, CHANGE, change)
-        text = f"Marked {counted(len(changed), 'notification')} as {state}."
+        log_by_number(user_id, changed, CHANGE, [{"changed": {"fields": [field]}}])
+        text = words.format(counted(len(changed), "notification"))
         self.message_user(request, text, messages.SUCCESS)
+        for message, count in refusals.items():
+            text = f"Left {counted(count, 'notification')} as before. {message}"
+            self.message_user(request, text, messages.WARNING)
 
     def has_recall_permission(self, request: HttpRequest) -> bool:
         """Whether the user may take back what was sent: whoever may send."""

@@ -61,13 +61,7 @@ def snooze(
     moment = clean_moment("until", until)
 
     def move(notification: Notification, inbox: Inbox, at: datetime) -> Kind | None:
-        left = moment - at
-        if left <= timedelta(0):
-            raise InvalidInput("until must be later than now.", field="until")
-        if left > LONGEST_SNOOZE:
-            raise InvalidInput(
-                f"until must be at most {LONGEST_SNOOZE.days} days away.", field="until"
-            )
+        check_snooze(moment, at)
         if notification.snoozed_until == moment:
             return None
         check_not_folded(notification)
@@ -75,6 +69,15 @@ def snooze(
         return Kind.SNOOZED
 
     return change_one(user_id, notification_id, move, now)
+
+
+def check_snooze(until: datetime, now: datetime) -> None:
+    """Raise InvalidInput for a moment that has passed, or that is more than LONGEST_SNOOZE away."""
+    left = until - now
+    if left <= timedelta(0):
+        raise InvalidInput("until must be later than now.", field="until")
+    if left > LONGEST_SNOOZE:
+        raise InvalidInput(f"until must be at most {LONGEST_SNOOZE.days} days away.", field="until")
 
 
 def unsnooze(*, user_id: Any, notification_id: int, now: datetime | None = None) -> Changed:
