@@ -42,6 +42,9 @@ ACTION = "live_inbox.action"
 GRAPHQL_OPERATION = "GraphQL Operation"
 """Of an operation whose type is not known yet: afterwards, its span has the type as its name."""
 
+OUR_FAULTS = ("INTERNAL_SERVER_ERROR", "SERVICE_UNAVAILABLE")
+"""Codes of the APIs' errors for which the server is at fault: these alone make a span an error."""
+
 _LONGEST_STATE = 512
 """Characters of a client's `tracestate`: what the W3C asks everybody to pass on."""
 

@@ -14,14 +14,12 @@ from live_inbox.delivery.hub import HubClosed
 from live_inbox.errors import NotificationError
 from live_inbox.identity.errors import AuthenticationFailed
 from live_inbox.log_context import operation_name as checked_name
-from live_inbox_graphql.errors import Code
 from live_inbox_graphql.http_answers import HttpError
 from live_inbox_graphql.served_schema import ServedSchema
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context as TraceContext
 
-_OUR_FAULTS = (Code.INTERNAL_SERVER_ERROR.value, Code.SERVICE_UNAVAILABLE.value)
 _UNKNOWN = "_OTHER"
 """What the conventions have for an error without a name."""
 
@@ -47,7 +45,7 @@ class OperationSpan:
         if not self._span.is_recording:
             return
         codes = [_code_of(error) for error in errors]
-        ours = [code for code in codes if code in _OUR_FAULTS]
+        ours = [code for code in codes if code in tracing.OUR_FAULTS]
         if codes:
             self._span.fail((ours or codes)[0], is_ours=bool(ours))
 

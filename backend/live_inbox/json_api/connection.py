@@ -35,7 +35,6 @@ from live_inbox.sockets.session import CloseReason, SocketSession, WireProtocol
 
 logger = logging.getLogger(__name__)
 _database = RecurringFault("database (JSON API)", metrics.DATABASE_FAULTS.labels("json"))
-_OUR_FAULTS = ("INTERNAL_SERVER_ERROR", "SERVICE_UNAVAILABLE")
 
 
 class JsonConnection(WireProtocol):
@@ -179,7 +178,7 @@ class JsonConnection(WireProtocol):
             failure = await self._answer(action)
             if failure is not None:
                 self._protocol.action_failed(action, failure)
-                span.fail(failure.code, is_ours=failure.code in _OUR_FAULTS)
+                span.fail(failure.code, is_ours=failure.code in tracing.OUR_FAULTS)
 
     async def _answer(self, action: Action) -> Failure | None:
         """Perform an action and answer it; return why it has failed."""
