@@ -14,6 +14,7 @@ from django.db.models import Exists, OuterRef, Q
 from live_inbox import database, metrics
 from live_inbox.bulk_states import SENDING, BulkState
 from live_inbox.conf import inbox_settings
+from live_inbox.maintenance.steps import result_of
 from live_inbox.models import BulkSend, ScheduledSend
 
 BATCH = 20
@@ -25,7 +26,7 @@ def prune_bulk_sends(*, now: datetime | None = None, batch: int = BATCH) -> int:
 
     Can run at any time, and concurrently. It skips bulk sends that are locked at that moment.
     """
-    return [0, *prune_bulk_sends_in_steps(now=now, batch=batch)][-1]
+    return result_of(prune_bulk_sends_in_steps(now=now, batch=batch), 0)
 
 
 def prune_bulk_sends_in_steps(*, now: datetime | None = None, batch: int = BATCH) -> Iterator[int]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from live_inbox.campaigns import read_campaign
 from live_inbox.errors import NotFound
+from live_inbox.maintenance.steps import result_of
 from live_inbox.services.campaign_running import due_campaigns, steps_of
 from live_inbox.services.campaign_steps import Step
 
@@ -16,7 +17,7 @@ def run_due_campaigns() -> int:
     Can run at any time, and concurrently. It never waits: campaigns of which another process makes a step, and
     recipients whose inboxes are locked, are left to the next run.
     """
-    return [0, *run_campaigns_in_steps()][-1]
+    return result_of(run_campaigns_in_steps(), 0)
 
 
 def run_campaigns_in_steps() -> Iterator[int]:

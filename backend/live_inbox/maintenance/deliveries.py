@@ -17,6 +17,7 @@ import orjson
 from live_inbox import database
 from live_inbox.bulk_states import STOPPED
 from live_inbox.maintenance.due import Due, counted_steps
+from live_inbox.maintenance.steps import result_of
 from live_inbox.models import BulkSend, Notification, ScheduledSend
 from live_inbox.services.bulk_record import add_chunk
 from live_inbox.services.inbox_rows import lock_free
@@ -36,7 +37,7 @@ def deliver_due(*, now: datetime | None = None, batch: int = BATCH) -> int:
     Can run at any time, and concurrently. A recipient who does not want the type by now gets nothing, and what has
     expired by now is not delivered.
     """
-    return [0, *deliver_in_steps(now=now, batch=batch)][-1]
+    return result_of(deliver_in_steps(now=now, batch=batch), 0)
 
 
 def deliver_in_steps(*, now: datetime | None = None, batch: int = BATCH) -> Iterator[int]:

@@ -14,6 +14,7 @@ from typing import Any
 from live_inbox import database, metrics
 from live_inbox.events import Kind
 from live_inbox.maintenance.due import Due, due_batches
+from live_inbox.maintenance.steps import result_of
 from live_inbox.services.event_recording import record
 from live_inbox.services.inbox_rows import lock_skip_locked
 from live_inbox.services.removing import can_lose, remove, rows_in_locked_inboxes
@@ -41,7 +42,7 @@ def expire_due(*, now: datetime | None = None, batch: int = BATCH) -> Expired:
     never waits. Raises WrongCounts, at the end, for inboxes that must be repaired.
     """
     steps = expire_in_steps(now=now, batch=batch)
-    return [Expired(inboxes=0, notifications=0), *steps][-1]
+    return result_of(steps, Expired(inboxes=0, notifications=0))
 
 
 def expire_in_steps(*, now: datetime | None = None, batch: int = BATCH) -> Iterator[Expired]:

@@ -15,6 +15,7 @@ from django.db.models import F
 
 from live_inbox import database, metrics
 from live_inbox.conf import inbox_settings
+from live_inbox.maintenance.steps import result_of
 from live_inbox.models import Inbox, InboxEvent
 from live_inbox.sql_rows import key_value, table_of
 
@@ -54,7 +55,7 @@ def prune_events(
     interrupted run is continued by the next one.
     """
     steps = prune_in_steps(now=now, keep_days=keep_days, keep_events=keep_events, batch=batch)
-    return [Pruned(inboxes=0, events=0), *steps][-1]
+    return result_of(steps, Pruned(inboxes=0, events=0))
 
 
 def prune_in_steps(

@@ -14,6 +14,7 @@ from typing import Any
 from live_inbox import database
 from live_inbox.events import Event, Kind
 from live_inbox.maintenance.due import Due, counted_steps
+from live_inbox.maintenance.steps import result_of
 from live_inbox.models import Inbox, Notification
 from live_inbox.services.changing import Change, changed_event, save_changed
 from live_inbox.services.event_recording import record
@@ -31,7 +32,7 @@ def return_due(*, now: datetime | None = None, batch: int = BATCH) -> int:
     Can run at any time, and concurrently. It skips inboxes that are locked at that moment until the next run, so it
     never waits.
     """
-    return [0, *return_in_steps(now=now, batch=batch)][-1]
+    return result_of(return_in_steps(now=now, batch=batch), 0)
 
 
 def return_in_steps(*, now: datetime | None = None, batch: int = BATCH) -> Iterator[int]:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from live_inbox import database
 from live_inbox.maintenance.old_rows import remove_after_keep_days
+from live_inbox.maintenance.steps import result_of
 from live_inbox.models import SuppressedSend
 
 BATCH = 500
@@ -18,7 +19,7 @@ def prune_suppressed(*, now: datetime | None = None, batch: int = BATCH) -> int:
 
     Can run at any time, and concurrently.
     """
-    return [0, *prune_suppressed_in_steps(now=now, batch=batch)][-1]
+    return result_of(prune_suppressed_in_steps(now=now, batch=batch), 0)
 
 
 def prune_suppressed_in_steps(*, now: datetime | None = None, batch: int = BATCH) -> Iterator[int]:

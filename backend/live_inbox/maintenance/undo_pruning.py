@@ -7,6 +7,7 @@ from datetime import datetime
 
 from live_inbox import database
 from live_inbox.maintenance.old_rows import remove_in_steps
+from live_inbox.maintenance.steps import result_of
 from live_inbox.models import UndoStep
 
 BATCH = 20
@@ -15,7 +16,7 @@ BATCH = 20
 
 def prune_undo(*, now: datetime | None = None, batch: int = BATCH) -> int:
     """Remove what can be undone no more; return how many steps. Can run at any time, and concurrently."""
-    return [0, *prune_undo_in_steps(now=now, batch=batch)][-1]
+    return result_of(prune_undo_in_steps(now=now, batch=batch), 0)
 
 
 def prune_undo_in_steps(*, now: datetime | None = None, batch: int = BATCH) -> Iterator[int]:
