@@ -1,13 +1,13 @@
 """Random subscriptions over the types of events, valid by the way they are made, and random events.
 
-A document is drawn in two steps. First each field gets the names that it may have in responses, such that no two
-fields which may meet want the same one for different things. Then selections are drawn with these names: fields,
-inline and named fragments, conditions on all of them.
+A document is drawn from its root to its leaves: fields, inline and named fragments, conditions on all of them. When
+a field is first selected, it gets the names that it may have in responses, such that no two fields which may meet
+have the same one for different things. Names of fields that are not selected would cost most of the time.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
@@ -34,9 +34,12 @@ from live_inbox_graphql.repeated_fields import repeated_fields
 
 Parent = GraphQLObjectType | GraphQLInterfaceType
 Names = dict[tuple[str, str], list[str]]
-"""For each type and field, what it may be called in a response; the first is its own name, if nobody took it."""
+"""For each type and field, what it may be called in a response."""
+Taken = dict[str, list[tuple[str, str, str]]]
+"""For each name in a response, the fields that may have it: their types, names, and the types of their values."""
 
 ALIASES = ["a", "b", "__c", "title", "message", "position", "notification", "id", "count", "type"]
+WANTED = st.lists(st.sampled_from(ALIASES), max_size=2, unique=True)
 OBJECTS = (
     "Notification",
     "InboxUser",
@@ -88,6 +91,9 @@ class _Writer:
     fragments: list[_Fragment] = field(default_factory=list)
     uses: set[str] = field(default_factory=set)
     constructs: Counter[str] = field(default_factory=Counter)
+    names: Names = field(default_factory=dict)
+    taken: dict[str, Taken] = field(default_factory=lambda: defaultdict(_nothing_taken))
+    """What the names of all events are taken for, under an empty key, and those of each other type."""
 
     def question(self) -> Question:
         """Write the document."""
@@ -96,7 +102,6 @@ class _Writer:
         assert isinstance(events, GraphQLInterfaceType)
         self.events = events
         self.kinds = list(self.schema.get_possible_types(events))
-        self.names = self._names()
         for number in range(self.draw(st.integers(0, 3))):
             self._fragment(number)
         self.root_alias = self.draw(st.sampled_from(["", "", "a: ", "notification: "]))
@@ -106,45 +111,34 @@ class _Writer:
 
     # -- names --------------------------------------------------------------------------------------------
 
-    def _names(self) -> Names:
-        names: Names = {}
-        self._name_events(names)
-        for other in OBJECTS:
-            kind = self.schema.type_map[other]
-            assert isinstance(kind, GraphQLObjectType)
-            taken: set[str] = set()
-            for name in [*kind.fields, "__typename"]:
-                free = [alias for alias in self._wishes(name) if alias not in taken]
-                names[other, name] = free[:3]
-                taken.update(free[:3])
-        return names
+    def _names(self, parent: str, name: str) -> list[str]:
+        """Return what a field may be called in a response. Drawn when the field is first selected.
 
-    def _name_events(self, names: Names) -> None:
-        """Fields of different types may share a name if what they give looks the same."""
-        taken: dict[str, list[tuple[str, str, str]]] = {}
-        parents: list[Parent] = [self.events, *self.kinds]
-        for parent in parents:
-            for name in [*parent.fields, "__typename"]:
-                is_shared = name in self.events.fields or name == "__typename"
-                if is_shared and parent is not self.events:
-                    names[parent.name, name] = names[self.events.name, name]
-                    continue
-                shape = "String!" if name == "__typename" else str(parent.fields[name].type)
-                wish = (parent.name, name, shape)
-                free = [
-                    alias
-                    for alias in self._wishes(name)
-                    if all(_agree(wish, other) for other in taken.get(alias, []))
-                ][:3]
-                for alias in free:
-                    taken.setdefault(alias, []).append(wish)
-                names[parent.name, name] = free
+        Fields of different events may share a name if what they give looks the same.
+        """
+        is_of_event = parent not in OBJECTS
+        if is_of_event and (name in self.events.fields or name == "__typename"):
+            parent = self.events.name
+        if (parent, name) not in self.names:
+            shape = "String!" if name == "__typename" else str(self._kind(parent).fields[name].type)
+            wish = (parent, name, shape)
+            taken = self.taken["" if is_of_event else parent]
+            free = [
+                alias
+                for alias in self._wishes(name)
+                if all(_agree(wish, other) for other in taken[alias])
+            ][:3]
+            for alias in free:
+                taken[alias].append(wish)
+            self.names[parent, name] = free
+        return self.names[parent, name]
 
     def _wishes(self, name: str) -> Iterable[str]:
         """What a field would like to be called; the last cannot be taken, so there is always one."""
-        own = [] if name == "__typename" else [name]
-        wanted = self.draw(st.lists(st.sampled_from(ALIASES), max_size=2, unique=True))
-        return dict.fromkeys([*self.draw(st.permutations([*own, *wanted])), f"own_{name}"])
+        wanted = self.draw(WANTED)
+        if name != "__typename":
+            wanted.insert(self.draw(st.integers(0, len(wanted))), name)
+        return dict.fromkeys([*wanted, f"own_{name}"])
 
     # -- selections ---------------------------------------------------------------------------------------
 
@@ -214,9 +208,10 @@ class _Writer:
             inner = None
         elif inner is not None and depth <= 1:
             name, inner = "__typename", None
-        alias = self.draw(st.sampled_from([*self.names[parent, name], "__typename"]))
+        names = self._names(parent, name)
+        alias = self.draw(st.sampled_from([*names, "__typename"]))
         if alias == "__typename" and name != "__typename":
-            alias = self.names[parent, name][0]
+            alias = names[0]
         self.constructs["alias"] += alias != name
         self.constructs["swapped alias"] += alias != name and alias in ALIASES[3:]
         self.constructs[name] += 1
@@ -317,6 +312,10 @@ class _Writer:
         if not default or self.draw(st.booleans()):
             variables[name] = self.draw(st.booleans())
         return f"${name}: Boolean{'' if default else '!'}{default}"
+
+
+def _nothing_taken() -> Taken:
+    return defaultdict(list)
 
 
 def _agree(one: tuple[str, str, str], other: tuple[str, str, str]) -> bool:
