@@ -7,6 +7,7 @@ what reads the environment when it is imported: a process that is forked has an 
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import runpy
@@ -26,7 +27,8 @@ PACKAGES = (
     "cryptography.hazmat.primitives.asymmetric.rsa",
     "dj_database_url",
     "django.core.handlers.asgi",
-    "django.core.management",
+    "django.core.management.commands.migrate",
+    "django.db.backends.sqlite3.base",
     "django.db.models",
     "django.forms",
     "graphql",
@@ -39,6 +41,7 @@ PACKAGES = (
     "psycopg_pool",
     "pydantic_settings",
     "redis.asyncio",
+    "servestatic",
     "strawberry",
     "uvicorn",
     "uvicorn.supervisors",
@@ -158,6 +161,10 @@ def main() -> None:
     """Serve; in a forked process, run its program."""
     for name in PACKAGES:
         import_module(name)
+    # A process that looks through what it was forked with, at the latest when it ends, writes into all of it, and the
+    # system has to copy it: that costs as much as to start the inbox.
+    gc.collect()
+    gc.freeze()
     server = ForkServer(socket.socket(fileno=int(sys.argv[1])))
     if program := server.serve():
         del server

@@ -145,6 +145,12 @@ def test_it_has_nothing_of_the_product_imported(start: Start) -> None:
     assert not set(imported).intersection((*ours, "prometheus_client"))
 
 
+def test_the_packages_are_no_work_for_its_garbage_collector(start: Start) -> None:
+    code = "import gc, strawberry; print(any(found is strawberry.__dict__ for found in gc.get_objects()))"
+    assert text_of(start("-c", code)) == "False\n"
+    assert text_of(start("-c", code, warm=False)) == "True\n"
+
+
 def test_what_concerns_the_interpreter_starts_it_anew(start: Start) -> None:
     child = start("-c", "import sys; print(sys.flags.dev_mode)", PYTHONDEVMODE="1")
     assert not child.is_warm
