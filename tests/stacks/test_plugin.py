@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -44,6 +45,14 @@ def facts(directory: Path, *options: str, **variables: str) -> list[dict[str, An
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return [json.loads(written.read_text()) for written in sorted(directory.glob("*.json"))]
+
+
+def test_what_was_collected_is_no_work_for_the_garbage_collector(
+    request: pytest.FixtureRequest,
+) -> None:
+    gc.collect()
+    items = request.session.items
+    assert not any(found is items for found in gc.get_objects())
 
 
 def test_settings_of_the_product_in_the_environment_are_ignored(tmp_path: Path) -> None:
