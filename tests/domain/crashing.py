@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
+from itertools import count
 from typing import Any
 
 import pytest
@@ -23,15 +24,29 @@ def _die() -> None:
     raise Crash
 
 
+def crash_at_each_step(*, after: bool) -> Iterator[AbstractContextManager[None]]:
+    """Yield for each step in turn what crashes before or after it; at last, something that had no such step left."""
+    for step in count():
+        reached: list[int] = []
+        yield crash_at(step, after=after, reached=reached)
+        if not reached:
+            return
+
+
 @contextmanager
-def crash_at(step: int, *, after: bool) -> Iterator[None]:
-    """Crash before or after a step: a statement or a commit, counted from 0."""
+def crash_at(step: int, *, after: bool, reached: list[int] | None = None) -> Iterator[None]:
+    """Crash before or after a step: a statement or a commit, counted from 0.
+
+    A step that there was is added to `reached`.
+    """
     steps = 0
 
     def stepping(act: Any, *args: Any) -> Any:
         nonlocal steps
         steps += 1
         is_last = steps == step + 1
+        if is_last and reached is not None:
+            reached.append(step)
         if is_last and not after:
             _die()
         result = act(*args)

@@ -17,7 +17,7 @@ from live_inbox.maintenance.action_webhook import WebhookConfig, WebhookDelivere
 from live_inbox.models import Notification, WebhookDelivery
 from tests.changed_settings import changed_settings
 from tests.domain.concurrency import THREADS, at_once
-from tests.domain.crashing import crash_at
+from tests.domain.crashing import crash_at, crash_at_each_step
 from tests.domain.webhook_receiver import SECRETS, Receiver, running_receiver
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("bell")]
@@ -73,9 +73,9 @@ def test_a_choice_is_recorded_with_its_message_or_not_at_all(
     receiver: Receiver, after: bool
 ) -> None:
     outcomes = Counter[bool]()
-    for step in range(15):
+    for crash in crash_at_each_step(after=after):
         user_id, id = ask()
-        with crash_at(step, after=after):
+        with crash:
             choose(user_id, id)
         is_recorded = Notification.objects.get(pk=id).performed_action is not None
         assert WebhookDelivery.objects.filter(notification_id=id).count() == is_recorded
@@ -87,10 +87,10 @@ def test_a_choice_is_recorded_with_its_message_or_not_at_all(
 def test_one_crash_at_each_step_of_a_delivery(receiver: Receiver, after: bool) -> None:
     left = Counter[int]()
     twice = 0
-    for step in range(20):
+    for step, crash in enumerate(crash_at_each_step(after=after)):
         now = NOON + step * timedelta(days=1)
         ids = chosen(3)
-        with crash_at(step, after=after):
+        with crash:
             deliver(now)
         left[WebhookDelivery.objects.count()] += 1
         deliver(now + LATER)

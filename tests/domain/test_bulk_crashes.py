@@ -16,7 +16,7 @@ from live_inbox import services
 from live_inbox.errors import InvalidInput
 from live_inbox.models import BulkSend, BulkSendChunk, Inbox, InboxEvent, Notification
 from live_inbox.services import SentMany, bulk_sending
-from tests.domain.crashing import crash_at
+from tests.domain.crashing import crash_at, crash_at_each_step
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("bell")]
 
@@ -80,9 +80,9 @@ class _Recipients:
 def test_one_crash_at_each_step(monkeypatch: pytest.MonkeyPatch, after: bool) -> None:
     monkeypatch.setattr(bulk_sending, "SEND_CHUNK", CHUNK)
     reached = set[int]()
-    for step in range(40):
+    for crash in crash_at_each_step(after=after):
         recipients = _Recipients()
-        with crash_at(step, after=after):
+        with crash:
             recipients.send()
         recipients.check()
         reached.add(len(recipients.seen))

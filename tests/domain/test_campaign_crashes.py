@@ -17,7 +17,7 @@ from live_inbox.maintenance.campaigns import run_due_campaigns
 from live_inbox.maintenance.repair import check_inboxes
 from live_inbox.models import BulkSendChunk, InboxEvent, Notification
 from live_inbox.services import campaign_running
-from tests.domain.crashing import crash_at
+from tests.domain.crashing import crash_at, crash_at_each_step
 from tests.domain.killing import kill_after, started
 from tests.stacks.stack import Stack
 
@@ -79,9 +79,9 @@ class _Campaign:
 def test_one_crash_at_each_step(monkeypatch: pytest.MonkeyPatch, after: bool) -> None:
     monkeypatch.setattr(campaign_running, "STEP_RECIPIENTS", 2)
     reached = set[int]()
-    for step in range(60):
+    for crash in crash_at_each_step(after=after):
         test = _Campaign()
-        with crash_at(step, after=after):
+        with crash:
             run_due_campaigns()
         reached.add(len(check(test.campaign, test.keys)))
         finish(test.campaign)

@@ -18,7 +18,7 @@ from live_inbox.maintenance.deliveries import deliver_due
 from live_inbox.maintenance.repair import check_inboxes
 from live_inbox.models import BulkSend, Inbox, InboxEvent, Notification, ScheduledSend
 from tests.domain.concurrency import THREADS, at_once
-from tests.domain.crashing import crash_at
+from tests.domain.crashing import crash_at, crash_at_each_step
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("bell")]
 
@@ -90,12 +90,12 @@ class _Sends:
 @pytest.mark.parametrize("after", [False, True])
 def test_one_crash_at_each_step_of_a_delivery(after: bool) -> None:
     left = set[int]()
-    for step in range(60):
+    for crash in crash_at_each_step(after=after):
         sends = _Sends()
         for number in range(4):
             sends.send(number, number % USERS)
         sends.send_many()
-        with crash_at(step, after=after):
+        with crash:
             sends.deliver()
         left.add(ScheduledSend.objects.count())
         sends.finish()
@@ -106,9 +106,9 @@ def test_one_crash_at_each_step_of_a_delivery(after: bool) -> None:
 @pytest.mark.parametrize("after", [False, True])
 def test_one_crash_at_each_step_of_scheduling(after: bool) -> None:
     left = set[int]()
-    for step in range(20):
+    for crash in crash_at_each_step(after=after):
         sends = _Sends()
-        with crash_at(step, after=after):
+        with crash:
             sends.send(0, 0)
             sends.send_many()
         left.add(ScheduledSend.objects.count())
