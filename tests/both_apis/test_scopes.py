@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -45,6 +46,17 @@ MATRIX: list[tuple[tuple[str, ...], set[str]]] = [
 ]
 
 
+@pytest.fixture(scope="module")
+def http(server: ServerThread) -> Iterator[httpx.Client]:
+    """A client of the server, with a connection for each request.
+
+    It costs more than the requests: it reads the certificates of all authorities.
+    """
+    limits = httpx.Limits(max_keepalive_connections=0)
+    with httpx.Client(base_url=server.http, timeout=30, limits=limits) as client:
+        yield client
+
+
 def token_of(user: int, *scopes: str) -> str:
     return issue_token(User.objects.get(pk=user), ttl_seconds=600, scopes=scopes)
 
@@ -59,14 +71,13 @@ def document(name: str, alice: int, bob: int) -> str:
 
 @pytest.mark.parametrize(("scopes", "allowed"), MATRIX)
 def test_graphql_over_http(
-    scopes: tuple[str, ...], allowed: set[str], server: ServerThread, alice: int, bob: int
+    scopes: tuple[str, ...], allowed: set[str], http: httpx.Client, alice: int, bob: int
 ) -> None:
-    address = server.ws.replace("ws://", "http://")
     headers = {"Authorization": f"Bearer {token_of(alice, *scopes)}"}
     done = set()
     for name in OPERATIONS:
         asked = {"query": document(name, alice, bob)}
-        answer = httpx.post(f"{address}/graphql/", json=asked, headers=headers, timeout=30).json()
+        answer = http.post("/graphql/", json=asked, headers=headers).json()
         if "errors" in answer:
             (error,) = answer["errors"]
             assert error["extensions"]["code"] == "FORBIDDEN", (name, error)
@@ -78,13 +89,16 @@ def test_graphql_over_http(
 @pytest.mark.parametrize("subprotocol", SUBPROTOCOLS)
 @pytest.mark.parametrize("scopes", [(READ,), (WRITE,), (SEND,), (ANYONE,)])
 def test_subscriptions_need_the_scope_to_read(
-    scopes: tuple[str, ...], subprotocol: str, server: ServerThread, alice: int
+    scopes: tuple[str, ...],
+    subprotocol: str,
+    server: ServerThread,
+    http: httpx.Client,
+    alice: int,
 ) -> None:
     start, result = SUBPROTOCOLS[subprotocol]
     asked = {"query": "{ notifications { position } }"}
     headers = {"Authorization": f"Bearer {token_of(alice)}"}
-    address = server.ws.replace("ws://", "http://")
-    listed = httpx.post(f"{address}/graphql/", json=asked, headers=headers, timeout=30).json()
+    listed = http.post("/graphql/", json=asked, headers=headers).json()
     position = listed["data"]["notifications"]["position"]
     with RawClient(f"{server.ws}/graphql/", subprotocol) as client:
         payload = {"Authorization": f"Bearer {token_of(alice, *scopes)}"}
@@ -132,16 +146,15 @@ def test_the_json_api_admits_nobody_who_may_not_read(
 
 
 def test_a_repeated_send_shows_what_was_sent_to_who_may_not_read(
-    server: ServerThread, alice: int, bob: int
+    http: httpx.Client, alice: int, bob: int
 ) -> None:
     query = """mutation ($to: ID!) { send(input: {recipientId: $to, title: "x", idempotencyKey: "k"}) {
         replayed notification { id title read readAt } } }"""
-    address = server.ws.replace("ws://", "http://")
 
     def send(recipient: int, *scopes: str) -> Any:
         headers = {"Authorization": f"Bearer {token_of(alice, *scopes)}"}
         asked = {"query": query, "variables": {"to": recipient}}
-        answer = httpx.post(f"{address}/graphql/", json=asked, headers=headers, timeout=30).json()
+        answer = http.post("/graphql/", json=asked, headers=headers).json()
         return answer["data"]["send"]
 
     first = send(bob, ANYONE)
@@ -152,16 +165,15 @@ def test_a_repeated_send_shows_what_was_sent_to_who_may_not_read(
 
 
 def test_a_repeated_send_to_oneself_shows_to_who_may_read_that_it_was_read(
-    server: ServerThread, alice: int
+    http: httpx.Client, alice: int
 ) -> None:
     query = """mutation ($to: ID!) { send(input: {recipientId: $to, title: "x", idempotencyKey: "k"}) {
         notification { read } } }"""
-    address = server.ws.replace("ws://", "http://")
     shown = []
     for scopes in ((SEND,), (SEND,), (SEND, READ), ()):
         headers = {"Authorization": f"Bearer {token_of(alice, *scopes)}"}
         asked = {"query": query, "variables": {"to": alice}}
-        answer = httpx.post(f"{address}/graphql/", json=asked, headers=headers, timeout=30).json()
+        answer = http.post("/graphql/", json=asked, headers=headers).json()
         shown.append(answer["data"]["send"]["notification"]["read"])
         services.mark_all_read(user_id=alice)
     assert shown == [False, False, True, True]
