@@ -128,6 +128,7 @@ async function bundle(outdir) {
     "notification-inbox.alerts": "inbox/alerts.ts",
     "notification-inbox.preferences": "inbox/preferences_view.ts",
     "notification-inbox.snooze": "inbox/snooze_menu.ts",
+    "notification-inbox.rows": "inbox/row_window.ts",
     "notification-inbox.diagnosis": "inbox/diagnosis.ts",
     "notification-inbox.sharing": "inbox/shared_source.ts",
   };

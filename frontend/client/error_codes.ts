@@ -26,6 +26,14 @@ export const ERROR_REACTIONS: Record<ErrorCode, ErrorReaction> = {
   OPERATION_RESOLUTION_FAILURE: "stop",
 };
 
+/** The same without those that stop, as unknown codes do: all that a subscription has to know. */
+const REACTIONS: { readonly [Code in ErrorCode]?: ErrorReaction } = {
+  UNAUTHENTICATED: "renew",
+  RATE_LIMITED: "retry",
+  SERVICE_UNAVAILABLE: "retry",
+  INTERNAL_SERVER_ERROR: "retry",
+};
+
 /** Return the reaction to the errors that ended a subscription. Unknown codes stop it, as they always did. */
 export function reactionTo(errors: readonly unknown[]): ErrorReaction {
   const reactions = errors.map(reactionToOne);
@@ -35,6 +43,6 @@ export function reactionTo(errors: readonly unknown[]): ErrorReaction {
 
 function reactionToOne(error: unknown): ErrorReaction {
   const code = (error as { extensions?: { code?: unknown } }).extensions?.code;
-  const isKnown = typeof code === "string" && Object.hasOwn(ERROR_REACTIONS, code);
-  return isKnown ? ERROR_REACTIONS[code as ErrorCode] : "stop";
+  const isKnown = typeof code === "string" && Object.hasOwn(REACTIONS, code);
+  return (isKnown && REACTIONS[code as ErrorCode]) || "stop";
 }

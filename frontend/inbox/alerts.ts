@@ -7,6 +7,7 @@ import type { Notification as InboxNotification } from "../client/index.js";
 import { adoptStyles } from "./adopt_styles.js";
 import css from "./alerts.shadow.css";
 import { element, icon } from "./dom.js";
+import { ALERT_WORDS } from "./languages/en_parts.js";
 import { plainText } from "./markdown.js";
 import { safeLink } from "./safe_link.js";
 import type { Texts } from "./strings.js";
@@ -58,6 +59,7 @@ export class Alerts {
   ask(): void {
     if (!this.wants("browser") || permission() !== "default" || hasDeclined()) return;
     const { texts } = this.host;
+    texts.add(ALERT_WORDS);
     const answer = (name: "turnOn" | "notNow", act: () => void): HTMLElement => {
       const button = element("button", { type: "button", class: "link" }, texts.text(name));
       button.addEventListener("click", () => {

@@ -10,6 +10,7 @@ import type { Row } from "./arrangement.js";
 import css from "./content_parts.shadow.css";
 import { element, icon, setAttributes } from "./dom.js";
 import type { ItemSettings } from "./item.js";
+import { CONTENT_WORDS } from "./languages/en_parts.js";
 import { markdown } from "./markdown.js";
 import { fullTime, relativeTime } from "./relative_time.js";
 import { safeLink } from "./safe_link.js";
@@ -110,6 +111,7 @@ function showGroup(root: HTMLElement, { notification }: Row, settings: ItemSetti
   shown?.remove();
   if (key === "") return;
   const { texts, hasFolders } = settings;
+  texts.add(CONTENT_WORDS);
   const more = texts.count("groupMore", groupCount - 1);
   const others = new Intl.ListFormat(texts.locale, { type: "unit" }).format(
     // Each has a direction of its own.
@@ -144,7 +146,10 @@ async function toggleGroup(
     button.setAttribute("aria-expanded", "false");
     return;
   }
-  const folded = await actions.loadGroup(notification);
+  let folded: Notification[] = [];
+  await actions.run(async (source) => {
+    folded = await source.loadGroup(notification.id);
+  });
   list.replaceChildren(
     ...folded.map(({ title, createdAt, actor, sender }) => {
       const from = actor?.name || sender?.name || sender?.username;
@@ -173,9 +178,18 @@ function choice(root: HTMLElement, { label, actionId, link }: NotificationAction
     const { notification } = row;
     if (href) {
       if (!notification.read) settings.actions.toggleRead(notification);
-    } else if (actionId && !notification.performedAction) settings.actions.perform(notification, actionId);
+    } else if (actionId && !notification.performedAction) perform(notification, actionId, settings);
   });
   return made;
+}
+
+/** Choose an action, which reads the notification as well. If another device was first, its choice is shown. */
+function perform(notification: Notification, actionId: string, { actions }: ItemSettings): void {
+  const { id, read } = notification;
+  actions.changeNow(notification, "read", async (source) => {
+    const position = await source.performAction(id, actionId);
+    return read ? position : source.change("markRead", id);
+  });
 }
 
 function showData(root: HTMLElement, { data }: Notification, { texts }: ItemSettings): void {
@@ -185,6 +199,7 @@ function showData(root: HTMLElement, { data }: Notification, { texts }: ItemSett
   if (text === (shown?.textContent ?? "")) return;
   root.querySelector("details")?.remove();
   if (text === "") return;
+  texts.add(CONTENT_WORDS);
   const summary = element("summary", { tabindex: -1 }, texts.text("data"));
   root.append(element("details", {}, summary, element("pre", { dir: "ltr" }, text)));
 }

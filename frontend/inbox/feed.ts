@@ -7,8 +7,9 @@ import { Arrangement } from "./arrangement.js";
 import { element, setAttributes, setText } from "./dom.js";
 import { type Absence, type Entry, entriesOf } from "./entries.js";
 import { Item, type ItemSettings } from "./item.js";
+import { loadRowWindow } from "./parts.js";
 import { dayName } from "./relative_time.js";
-import { type Range, RowWindow } from "./row_window.js";
+import { type Range, type RowWindow, WHOLE } from "./row_window.js";
 import type { Notification } from "../client/index.js";
 
 const STEPS: Record<string, number> = { ArrowDown: 1, PageDown: 1, j: 1, ArrowUp: -1, PageUp: -1, k: -1 };
@@ -24,7 +25,9 @@ export class Feed {
   private readonly above = element("div", { class: "spacer" });
   private readonly below = element("div", { class: "spacer" });
   private readonly arrangement = new Arrangement();
-  private readonly window = new RowWindow();
+  /** Only long lists have one, once its script is there. */
+  private window: RowWindow | undefined;
+  private loading: Promise<void> | undefined;
   private readonly nodes = new Map<string, HTMLElement>();
   private readonly items = new Map<string, Item>();
   private readonly marks = new Map<string, "data-new" | "data-resumed">();
@@ -174,6 +177,9 @@ export class Feed {
 
   private range(scroller: HTMLElement | null): Range {
     const keys = this.entries.map(({ key }) => key);
+    // Without its script, all rows are in the document.
+    if (keys.length > WHOLE) this.loading ??= this.loadWindow();
+    if (!this.window) return { start: 0, end: keys.length, above: 0, below: 0 };
     const { top } = this.root.getBoundingClientRect();
     this.window.prune(keys);
     const frame = scroller?.getBoundingClientRect();
@@ -181,6 +187,15 @@ export class Feed {
     const seenBottom = Math.min(frame?.bottom ?? innerHeight, innerHeight) - top;
     const focused = this.hasFocus() ? keys.indexOf(this.current ?? "") : -1;
     return this.window.range(keys, seenTop, Math.max(seenTop, seenBottom), focused);
+  }
+
+  private async loadWindow(): Promise<void> {
+    try {
+      this.window = new (await loadRowWindow()).RowWindow();
+      this.onChange();
+    } catch {
+      // It is not tried again.
+    }
   }
 
   /** Return what must not move: the topmost row that is seen, unless the list is at its very top. */
@@ -256,13 +271,13 @@ export class Feed {
     this.marks.clear();
     const { width } = this.root.getBoundingClientRect();
     const items = width === this.width ? this.unmeasured : [...this.items.values()];
-    if (width !== this.width) this.window.forget();
+    if (width !== this.width) this.window?.forget();
     this.width = width;
     this.unmeasured = [];
     // Reads first, then writes: the layout is computed once.
     const clipped = items.map((item) => item.isClipped());
     for (const [at, item] of items.entries()) item.setClipped(clipped[at] ?? false);
-    if (this.entries.length <= this.nodes.size) return;
+    if (!this.window || this.entries.length <= this.nodes.size) return;
     for (const [key, node] of this.nodes) this.window.measured(key, node.offsetHeight);
   }
 
@@ -336,6 +351,7 @@ export class Feed {
 
   /** Put a row into the document that is far from what is seen. */
   private bringIn(id: string): void {
+    if (!this.window) return;
     const keys = this.entries.map(({ key }) => key);
     const top = this.window.offset(keys, keys.indexOf(id));
     this.place(this.window.range(keys, top, top, -1));

@@ -9,36 +9,32 @@ import {
   type Notification,
   type TokenSource,
 } from "../client/index.js";
-import { EVERYTHING, type Filter, type Page } from "./list.js";
+import { EVERYTHING, type Filter, type Page, sameFilter } from "./list.js";
 import { socketAddress } from "./socket_address.js";
 import {
+  type BulkChange,
+  type BulkRange,
   type Change,
   type InboxSource,
   type Position,
   type Preference,
-  type ReadRange,
-  type ReadResult,
   ServerError,
   type SourceListener,
   toError,
   type Undoable,
 } from "./source.js";
 
-const PAGE = /* GraphQL */ `
-  query InboxPage($first: Int!, $after: String, $filter: NotificationFilter) {
-    notifications(first: $first, after: $after, filter: $filter) {
-      nodes { ...NotificationFields }
-      pageInfo { hasNextPage endCursor }
-      unreadCount
-      unseenCount
-      position
-    }
+const PAGE = /* GraphQL */ `query InboxPage($first: Int!, $after: String, $filter: NotificationFilter) {
+  notifications(first: $first, after: $after, filter: $filter) {
+    nodes { ...NotificationFields } pageInfo { hasNextPage endCursor } unreadCount unseenCount position
   }
-  ${NOTIFICATION_FIELDS}
-`;
+} ${NOTIFICATION_FIELDS}`;
 
 /** The server keeps so many of a group. */
 const LONGEST_GROUP = 50;
+
+/** Between the tokens of the calls that a bulk change took. */
+const BETWEEN = " ";
 
 interface PageResult {
   notifications: {
@@ -50,7 +46,8 @@ interface PageResult {
   };
 }
 
-type Changed<Field extends string> = Record<Field, { position: string }>;
+/** Variables with their types in the schema. Those that are undefined are not sent. */
+type Arguments = Record<string, readonly [type: string, value: unknown]>;
 
 interface WithToken {
   position: string;
@@ -105,10 +102,8 @@ export class GraphQLSource implements InboxSource {
     void this.following?.reload();
   }
 
-  async loadPage({ type, unreadOnly, folder, pinnedOnly }: Filter, after: string | null): Promise<Page> {
-    // What is undefined is not sent.
-    const filter = { types: type === null ? undefined : [type], read: unreadOnly ? false : undefined, folder, pinnedOnly };
-    const variables = { first: this.options.pageSize, after, filter };
+  async loadPage(filter: Filter, after: string | null): Promise<Page> {
+    const variables = { first: this.options.pageSize, after, filter: inputOf(filter) };
     const { notifications: page } = await this.execute<PageResult>(PAGE, variables);
     const { nodes, pageInfo, unreadCount, unseenCount, position } = page;
     const { hasNextPage: hasMore, endCursor } = pageInfo;
@@ -121,49 +116,41 @@ export class GraphQLSource implements InboxSource {
   }
 
   change(kind: Change, id: string, until?: string): Promise<Position> {
-    const [declared, given] = until ? [", $until: DateTime!", ", until: $until"] : ["", ""];
-    const document = `mutation Change($id: ID!${declared}) { ${kind}(id: $id${given}) { position } }`;
-    const changed = this.execute<Changed<string>>(document, { id, until });
-    return unlessGone(changed.then((data) => data[kind]?.position), undefined);
+    return unlessGone(this.position(kind, { id: ["ID!", id], ...(until && { until: ["DateTime!", until] }) }));
   }
 
   remove(id: string): Promise<Undoable> {
-    const document = "mutation Delete($id: ID!) { delete(id: $id, undoable: true) { position undoToken } }";
-    const deleted = this.execute<{ delete: WithToken }>(document, { id });
-    return unlessGone(deleted.then((data) => undoable(data.delete)), { position: undefined });
+    const fields = "position undoToken";
+    const deleted = this.mutate<WithToken>("delete", { id: ["ID!", id], undoable: ["Boolean!", true] }, fields);
+    return unlessGone(deleted.then(undoable), { position: undefined });
   }
 
-  async markAllRead({ filter, upTo }: ReadRange): Promise<ReadResult> {
-    const document = `mutation MarkAllRead($filter: NotificationFilter, $upTo: String) {
-      markAllRead(filter: $filter, upTo: $upTo) { position hasMore undoToken }
-    }`;
-    const variables = { filter: filter.type === null ? null : { types: [filter.type] }, upTo: upTo ?? null };
-    type Result = { markAllRead: WithToken & { hasMore: boolean } };
-    const { markAllRead } = await this.execute<Result>(document, variables);
-    return { ...undoable(markAllRead), isComplete: !markAllRead.hasMore };
+  async changeAll(kind: BulkChange, { filter, upTo }: BulkRange): Promise<Undoable> {
+    // Without a filter, to mark all is one event for any number.
+    const input = sameFilter(filter, EVERYTHING) ? null : inputOf(filter);
+    const range: Arguments = { filter: ["NotificationFilter", input], upTo: ["String", upTo] };
+    const tokens: string[] = [];
+    for (;;) {
+      type Made = WithToken & { hasMore: boolean };
+      const { position, undoToken, hasMore } = await this.mutate<Made>(kind, range, "position hasMore undoToken");
+      if (undoToken) tokens.push(undoToken);
+      if (!hasMore) return { position, undoToken: tokens.join(BETWEEN) || undefined };
+    }
   }
 
   async undo(token: string): Promise<Position> {
-    const document = "mutation Undo($token: String!) { undo(token: $token) { position } }";
-    return (await this.execute<Changed<"undo">>(document, { token })).undo.position;
+    let position: Position;
+    for (const each of token.split(BETWEEN).reverse()) position = await this.position("undo", { token: ["String!", each] });
+    return position;
   }
 
   performAction(id: string, actionId: string): Promise<Position> {
-    const document =
-      "mutation PerformAction($id: ID!, $actionId: String!) { performAction(id: $id, actionId: $actionId) { position } }";
-    const done = this.execute<Changed<"performAction">>(document, { id, actionId });
-    return unlessGone(done.then((data) => data.performAction.position), undefined);
+    const chosen: Arguments = { id: ["ID!", id], actionId: ["String!", actionId] };
+    return unlessGone(this.position("performAction", chosen));
   }
 
-  async targetLink(id: string): Promise<string | null> {
-    const document = "query TargetLink($id: ID!) { notification(id: $id) { target { link } } }";
-    type Result = { notification: { target: { link: string | null } | null } | null };
-    return (await this.execute<Result>(document, { id })).notification?.target?.link ?? null;
-  }
-
-  async markSeen(upTo: string): Promise<Position> {
-    const document = "mutation MarkSeen($upTo: String) { markSeen(upTo: $upTo) { position } }";
-    return (await this.execute<Changed<"markSeen">>(document, { upTo })).markSeen.position;
+  markSeen(upTo: string): Promise<Position> {
+    return this.position("markSeen", { upTo: ["String", upTo] });
   }
 
   async preferences(): Promise<Preference[]> {
@@ -175,10 +162,22 @@ export class GraphQLSource implements InboxSource {
   }
 
   async setPreference(type: string, enabled: boolean, channel?: string): Promise<void> {
-    const document = `mutation SetPreference($input: NotificationPreferenceInput!) {
-      setNotificationPreference(input: $input) { type }
-    }`;
-    await this.execute(document, { input: { type, enabled, channel } });
+    const input = { type, enabled, channel };
+    await this.mutate("setNotificationPreference", { input: ["NotificationPreferenceInput!", input] }, "type");
+  }
+
+  /** Run a mutation; resolves to the position after it. */
+  private async position(name: string, values: Arguments): Promise<Position> {
+    return (await this.mutate<{ position: string }>(name, values, "position")).position;
+  }
+
+  private async mutate<Result>(name: string, values: Arguments, fields: string): Promise<Result> {
+    const entries = Object.entries(values);
+    const declared = entries.map(([key, [type]]) => `$${key}: ${type}`);
+    const given = entries.map(([key]) => `${key}: $${key}`);
+    const document = `mutation Inbox(${declared}) { ${name}(${given}) { ${fields} } }`;
+    const variables = Object.fromEntries(entries.map(([key, [, value]]) => [key, value]));
+    return (await this.execute<Record<string, Result>>(document, variables))[name] as Result;
   }
 
   /** Run one query or mutation. Rejects with the server's own message if it fails. */
@@ -202,11 +201,17 @@ export class GraphQLSource implements InboxSource {
 }
 
 /** A notification that is gone is no error: another device has deleted it, or this one has before its connection was lost. */
-function unlessGone<Result>(change: Promise<Result>, otherwise: Result): Promise<Result> {
+function unlessGone<Result>(change: Promise<Result>, otherwise?: Result): Promise<Result> {
   return change.catch((error: unknown) => {
-    if (error instanceof ServerError && error.code === "NOT_FOUND") return otherwise;
+    if (error instanceof ServerError && error.code === "NOT_FOUND") return otherwise as Result;
     throw error;
   });
+}
+
+/** Return a filter as the schema has it. What is undefined is not sent. */
+function inputOf({ type, unreadOnly, ...conditions }: Filter): Record<string, unknown> {
+  const types = type === null ? conditions.types : (conditions.types ?? [type]).filter((each) => each === type);
+  return { ...conditions, types, read: unreadOnly ? false : conditions.read };
 }
 
 function undoable({ position, undoToken }: WithToken): Undoable {

@@ -5,10 +5,11 @@ import type { Row } from "./arrangement.js";
 import { element, icon, setAttributes, setText } from "./dom.js";
 import type { Panel } from "./panel.js";
 import { partsOf } from "./parts_of.js";
+import type { PendingChange } from "./pending_changes.js";
 import { fullTime, relativeTime, upcomingTime } from "./relative_time.js";
 import { ROW_ACTIONS } from "./row_actions.js";
 import { safeLink } from "./safe_link.js";
-import type { InboxSource } from "./source.js";
+import type { InboxSource, Position } from "./source.js";
 import type { Texts } from "./strings.js";
 
 export interface ItemActions {
@@ -17,11 +18,15 @@ export interface ItemActions {
   archive(notification: Notification): void;
   /** Ask until when beside the button, and snooze; or end the snooze. */
   snooze(notification: Notification, button: HTMLElement): void;
-  /** Choose one of the notification's actions. */
-  perform(notification: Notification, actionId: string): void;
+  /** Show a change of a notification at once, and make it at the server. */
+  changeNow(
+    notification: Notification,
+    effect: PendingChange["effect"],
+    action: (source: InboxSource) => Promise<Position>,
+  ): void;
   togglePin(notification: Notification): void;
-  /** Read what is folded under a notification, the newest first. If that fails, show why. */
-  loadGroup(notification: Notification): Promise<readonly Notification[]>;
+  /** Run what changes nothing at the server; if it fails, show why. */
+  run(action: (source: InboxSource) => Promise<unknown>): Promise<void>;
   /** The user is about to follow the link; returns false to keep the browser from doing so. */
   open(notification: Notification): boolean;
 }

@@ -7,7 +7,7 @@ import type { Strings } from "./strings.js";
 /** Those that are shipped. */
 const SHIPPED = new Set(["ar", "de", "es", "fr", "ja"]);
 
-const known = new Map<string, Strings>([["en", en]]);
+const known = new Map<string, Partial<Strings>>([["en", en]]);
 const loading = new Map<string, Promise<boolean>>();
 
 /** Return the language of a language tag: `de` of `de-AT`. */
@@ -15,7 +15,8 @@ export function languageOf(locale: string): string {
   return locale.toLowerCase().split("-")[0] ?? "";
 }
 
-export function stringsOf(language: string): Strings | undefined {
+/** Return the words of a language; of English, without those of parts. */
+export function stringsOf(language: string): Partial<Strings> | undefined {
   return known.get(language);
 }
 

@@ -6,11 +6,12 @@ import {
   type NotificationAdded,
   type NotificationEvent,
   type NotificationFolder,
+  type NotificationPriority,
   type NotificationUpdated,
 } from "../client/index.js";
 
-/** Which part of the inbox is shown. */
-export interface Filter {
+/** Which part of the inbox is shown: all conditions hold together. */
+export interface Filter extends Conditions {
   type: string | null;
   unreadOnly: boolean;
   /** By default, the inbox itself. */
@@ -18,11 +19,31 @@ export interface Filter {
   pinnedOnly?: boolean;
 }
 
+/** Further conditions, as GraphQL's `NotificationFilter` has them. They take a `DetailedList`. */
+export interface Conditions {
+  /** Of one of these types; an empty list matches none, here and below. */
+  types?: readonly string[] | undefined;
+  /** Of a declared type of one of these categories. */
+  categories?: readonly string[] | undefined;
+  priorities?: readonly NotificationPriority[] | undefined;
+  read?: boolean | undefined;
+  /** `false`: unread, and come since a list was opened. */
+  seen?: boolean | undefined;
+  /** With these words, or parts of words, in the title or the message. */
+  text?: string | undefined;
+}
+
 export const EVERYTHING: Filter = { type: null, unreadOnly: false };
 
 export function sameFilter(a: Filter, b: Filter): boolean {
-  const isSamePart = a.unreadOnly === b.unreadOnly && !a.pinnedOnly === !b.pinnedOnly;
-  return isSamePart && a.type === b.type && folderOf(a) === folderOf(b);
+  return keyOf(a) === keyOf(b);
+}
+
+/** Return the conditions that a filter sets, as text. */
+function keyOf(filter: Filter): string {
+  const { type, unreadOnly, pinnedOnly, types, categories, priorities, read, seen, text } = filter;
+  const key = [folderOf(filter), type, unreadOnly, !pinnedOnly, types, categories, priorities, read, seen, text || null];
+  return JSON.stringify(key);
 }
 
 /** A page of the inbox, in the order of ranks, the highest first, with the counts and the position at the moment it was read. */
@@ -56,6 +77,11 @@ export class InboxList {
   hasMore = false;
   endCursor: string | null = null;
   position: string | undefined;
+  /**
+   * Events have changed the list in ways that they do not say, at this rank or above: its newest page has to be read again,
+   * for `refresh`. Undefined while the list is right.
+   */
+  staleFrom: string | undefined;
   /** What is pinned, however old it is; undefined until it was read. */
   private pinned: InboxList | undefined;
   private recent: NotificationEvent[] = [];
@@ -87,12 +113,12 @@ export class InboxList {
   }
 
   /** Return the same inbox with another filter: until its page is read, the loaded notifications that match. */
-  filtered(filter: Filter): InboxList {
-    const list = new InboxList(filter, this.types);
+  filtered(filter: Filter, List = InboxList): InboxList {
+    const list = new List(filter, this.types);
     list.unreadCount = this.unreadCount;
     list.unseenCount = this.unseenCount;
     list.position = this.position;
-    list.notifications = this.notifications.filter((each) => list.matches(each));
+    list.notifications = this.notifications.filter((each) => list.resembles(each));
     list.hasMore = true;
     return list;
   }
@@ -100,8 +126,23 @@ export class InboxList {
   /** Show the newest page of what matches the filter. The counts stay those of the events. */
   show(page: Page): void {
     this.notifications = [];
+    this.staleFrom = undefined;
     this.append(page);
     for (const event of this.since(page)) this.changeList(event);
+  }
+
+  /** Take the newest page of what matches the filter again. What was read below it stays, if it is right. */
+  refresh(page: Page): void {
+    const { notifications, endCursor, hasMore, staleFrom = "0" } = this;
+    const end = page.notifications.at(-1);
+    const below = notifications.filter((each) => end && isNewer(rankOf(end), rankOf(each)));
+    this.show(page);
+    // Unless the page does not reach what was in the list before, or what has changed.
+    if (!end || !page.hasMore || below.length === notifications.length || isNewer(rankOf(end), staleFrom)) return;
+    if (!below.length) return;
+    this.notifications.push(...below);
+    this.endCursor = endCursor;
+    this.hasMore = hasMore;
   }
 
   /** Take the page of what is pinned and matches the filter. */
@@ -111,7 +152,7 @@ export class InboxList {
   }
 
   private setPinned(notifications: Notification[]): InboxList {
-    this.pinned = new InboxList({ ...this.filter, pinnedOnly: true });
+    this.pinned = this.part({ ...this.filter, pinnedOnly: true });
     this.pinned.notifications = notifications;
     return this.pinned;
   }
@@ -126,7 +167,7 @@ export class InboxList {
   /** Add an older page at the end. */
   append(page: Page): void {
     const known = new Set(this.notifications.map(({ id }) => id));
-    const older = new InboxList(this.filter);
+    const older = this.part(this.filter);
     older.hasMore = page.hasMore;
     older.notifications = page.notifications.filter(({ id }) => !known.has(id));
     for (const event of this.since(page)) {
@@ -155,10 +196,23 @@ export class InboxList {
     if (this.recent.length > MAX_RECENT_EVENTS) this.recent.shift();
   }
 
-  /** Whether an event brings notifications into this list of which it says only the ids: the list has to be read anew. */
-  isBehind(event: NotificationEvent): boolean {
+  /** Return a list of the same kind. */
+  private part(filter: Filter): InboxList {
+    return new (this.constructor as typeof InboxList)(filter);
+  }
+
+  /**
+   * Return the lowest rank at which an event, which was applied, may have changed this list without saying how: by
+   * notifications of which it has only the ids, for example. Undefined if it has not.
+   */
+  protected staleRank(event: NotificationEvent): string | undefined {
     const isToArchive = event.__typename === "NotificationsUpdated" && event.change === "ARCHIVED";
-    return isToArchive && folderOf(this.filter) === "ARCHIVE";
+    return isToArchive && folderOf(this.filter) === "ARCHIVE" ? "0" : undefined;
+  }
+
+  /** Whether to show a notification of another list until the page of this one is read. */
+  resembles(notification: Notification): boolean {
+    return this.matches(notification);
   }
 
   /** Whether a notification belongs to this list. */
@@ -203,13 +257,15 @@ export class InboxList {
       case "AllNotificationsRead":
         this.readAll(event.throughRank, event.occurredAt);
     }
+    const rank = this.staleRank(event);
+    if (rank && (!this.staleFrom || isNewer(this.staleFrom, rank))) this.staleFrom = rank;
   }
 
   /**
    * Insert or replace a notification in order, or remove it if it no longer matches the filter. A new one is
    * always inserted; any other, only as far down as pages have been read.
    */
-  private put(notification: Notification, isNew: boolean): void {
+  protected put(notification: Notification, isNew: boolean): void {
     const at = this.notifications.findIndex(({ id }) => id === notification.id);
     const known = this.notifications[at];
     if (known && this.matches(notification) && rankOf(known) === rankOf(notification)) {

@@ -276,6 +276,7 @@ export class NotificationInbox extends HTMLElement implements ActionContext, Ite
 
   private start(source: InboxSource, position: string | undefined): void {
     const isCurrent = (): boolean => source === this.source;
+    this.actions.refreshes.reset();
     source.start(
       {
         onPage: (page, reset) => isCurrent() && this.onPage(page, reset),
@@ -380,7 +381,6 @@ export class NotificationInbox extends HTMLElement implements ActionContext, Ite
     const resumed = !this.panel.status.isLive;
     const [newest] = this.list.notifications;
     this.list.apply(event);
-    if (this.list.isBehind(event)) this.actions.applyFilter(this.list.filter);
     if (isArrival(event)) {
       const { notification } = event;
       this.announcer.add(notification.title);
@@ -517,6 +517,7 @@ export class NotificationInbox extends HTMLElement implements ActionContext, Ite
     this.pending.settle(this.list.position);
     const { list, isLoaded, feed, panel, pending, unreadCount, absence } = this;
     this.shorten();
+    this.actions.refresh();
     panel.status.setQueued(pending.count);
     panel.status.render();
     panel.setAvailable(!this.signedOut.isShown);

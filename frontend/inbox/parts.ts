@@ -18,5 +18,8 @@ export const loadDiagnosis = (): Promise<typeof import("./diagnosis.js")> => imp
 /** Tell users of arrivals when they do not look at the list. */
 export const loadAlerts = (): Promise<typeof import("./alerts.js")> => import("./alerts.js");
 
+/** Keep only the rows of a long list in the document that are near what is seen. */
+export const loadRowWindow = (): Promise<typeof import("./row_window.js")> => import("./row_window.js");
+
 /** Share one connection among the tabs of a browser. */
 export const loadSharedSource = (): Promise<typeof import("./shared_source.js")> => import("./shared_source.js");

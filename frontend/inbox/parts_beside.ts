@@ -12,4 +12,6 @@ export const loadDiagnosis = (): Promise<typeof import("./diagnosis.js")> => loa
 
 export const loadAlerts = (): Promise<typeof import("./alerts.js")> => loadBeside("alerts");
 
+export const loadRowWindow = (): Promise<typeof import("./row_window.js")> => loadBeside("rows");
+
 export const loadSharedSource = (): Promise<typeof import("./shared_source.js")> => loadBeside("sharing");

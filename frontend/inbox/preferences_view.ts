@@ -5,12 +5,14 @@
 
 import { adoptStyles } from "./adopt_styles.js";
 import { element } from "./dom.js";
+import { PREFERENCES_WORDS } from "./languages/en_parts.js";
 import css from "./preferences.shadow.css";
-import { type ChannelPreference, IN_APP, type Preference } from "./source.js";
+import { type ChannelPreference, IN_APP, type InboxSource, type Preference } from "./source.js";
 import type { Texts } from "./strings.js";
+import type { ActionContext } from "./user_actions.js";
 
 /** What is shown: what the user wants of each type that the server declares or that they have chosen about. */
-export interface ShownPreferences {
+interface ShownPreferences {
   readonly preferences: readonly Preference[];
   /** The labels of the types that the list has shown, by type. */
   readonly seen: ReadonlyMap<string, string>;
@@ -19,10 +21,23 @@ export interface ShownPreferences {
   set(type: string, enabled: boolean, channel: string): void;
 }
 
+/** Show the preferences in the place of the list, or the list. */
+export async function togglePreferences({ panel, texts, list, actions }: ActionContext, source: InboxSource): Promise<void> {
+  panel.showView(!panel.showsPreferences);
+  if (!panel.showsPreferences) return;
+  showPreferences(panel.preferences, {
+    preferences: await source.preferences(),
+    seen: list.types,
+    texts,
+    set: (...choice) => void actions.run((used) => used.setPreference(...choice)),
+  });
+}
+
 /** Show the preferences in a place. */
-export function showPreferences(place: HTMLElement, shown: ShownPreferences): void {
+function showPreferences(place: HTMLElement, shown: ShownPreferences): void {
   adoptStyles(place.getRootNode() as ShadowRoot, css);
   const { texts } = shown;
+  texts.add(PREFERENCES_WORDS);
   const channels = channelsOf(shown);
   const rows = withSeen(shown);
   const intro = element("p", { class: "intro" }, texts.text(rows.length > 0 ? "preferencesIntro" : "noPreferences"));

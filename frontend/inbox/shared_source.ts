@@ -7,12 +7,12 @@
 import { type FollowStatus, type InboxReset, isApplied, type Notification, type NotificationEvent, sequenceOf } from "../client/index.js";
 import { EVERYTHING, type Filter, type Page } from "./list.js";
 import {
+  type BulkChange,
+  type BulkRange,
   type Change,
   type InboxSource,
   type Position,
   type Preference,
-  type ReadRange,
-  type ReadResult,
   ServerError,
   type SourceListener,
   toError,
@@ -25,10 +25,10 @@ type Call =
   | "loadGroup"
   | "change"
   | "remove"
-  | "markAllRead"
+  | "changeAll"
   | "undo"
   | "performAction"
-  | "targetLink"
+  | "execute"
   | "markSeen"
   | "preferences"
   | "setPreference"
@@ -52,7 +52,7 @@ interface Waiting {
 }
 
 /** What tabs ask of each other. Those that run another version of this script, after a deployment, have their own connection. */
-const PROTOCOL = 3;
+const PROTOCOL = 4;
 
 /** With so many events, a tab that was behind a little goes on without a new list. */
 const MAX_RECENT = 500;
@@ -134,8 +134,8 @@ export class SharedSource implements InboxSource {
     return this.call("remove", id);
   }
 
-  markAllRead(range: ReadRange): Promise<ReadResult> {
-    return this.call("markAllRead", range);
+  changeAll(kind: BulkChange, range: BulkRange): Promise<Undoable> {
+    return this.call("changeAll", kind, range);
   }
 
   undo(token: string): Promise<Position> {
@@ -146,8 +146,8 @@ export class SharedSource implements InboxSource {
     return this.call("performAction", id, actionId);
   }
 
-  targetLink(id: string): Promise<string | null> {
-    return this.call("targetLink", id);
+  execute<Data>(query: string, variables?: Record<string, unknown>): Promise<Data> {
+    return this.call("execute", query, variables);
   }
 
   markSeen(upTo: string): Promise<Position> {

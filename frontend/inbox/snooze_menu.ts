@@ -8,6 +8,7 @@
 
 import { adoptStyles } from "./adopt_styles.js";
 import { element, icon, setAttributes } from "./dom.js";
+import { SNOOZE_WORDS } from "./languages/en_parts.js";
 import { upcomingTime } from "./relative_time.js";
 import css from "./snooze_menu.shadow.css";
 import {
@@ -42,6 +43,7 @@ export async function askUntil(
   // While the script was on its way, the row may have left the page, or the button may have been pressed again.
   if (feed.hasDialog || !button.checkVisibility()) return;
   feed.hasDialog = true;
+  texts.add(SNOOZE_WORDS);
   const until = await chosenMoment(button, texts, snoozePresets);
   feed.hasDialog = false;
   // The browser gives the focus back to where it was, unless that is gone.

@@ -33,8 +33,8 @@ export interface SourceListener {
   onError(error: unknown): void;
 }
 
-/** Which notifications become read: those that match the filter and had arrived. */
-export interface ReadRange {
+/** Which notifications a bulk change is about: those that match the filter and had arrived. */
+export interface BulkRange {
   readonly filter: Filter;
   /** The position of the inbox when the user decided it. */
   readonly upTo: string | undefined;
@@ -49,10 +49,8 @@ export interface Undoable {
   readonly undoToken?: string | undefined;
 }
 
-/** What was reached. `isComplete` is false if there is more to mark than one call does. */
-export interface ReadResult extends Undoable {
-  readonly isComplete: boolean;
-}
+/** What is done to all notifications of a range. */
+export type BulkChange = "markAllRead" | "archiveAll" | "deleteAll";
 
 /** What is done to one notification, beside deleting it. */
 export type Change = "markRead" | "markUnread" | "archive" | "unarchive" | "snooze" | "unsnooze" | "pin" | "unpin";
@@ -76,13 +74,14 @@ export interface InboxSource {
   change(kind: Change, id: string, until?: string): Promise<Position>;
   /** Delete a notification. One that is gone already is no error. */
   remove(id: string): Promise<Undoable>;
-  markAllRead(range: ReadRange): Promise<ReadResult>;
+  /** Change all of a range, by as many calls as that takes. Sources without filters only mark as read. */
+  changeAll(kind: BulkChange, range: BulkRange): Promise<Undoable>;
   /** Undo what has given this token. */
   undo(token: string): Promise<Position>;
   /** Choose an action of a notification, unless one was chosen before. One that is gone already is no error. */
   performAction(id: string, actionId: string): Promise<Position>;
-  /** Return the link of what a notification is about, as it is now; null if it has none. Without it, no target has one. */
-  targetLink?(id: string): Promise<string | null>;
+  /** Run a query of GraphQL. Sources without it have no links of targets. */
+  execute?<Data>(query: string, variables?: Record<string, unknown>): Promise<Data>;
   /** Note that the user has opened the list: what had arrived by `upTo` is not new any more. */
   markSeen(upTo: string): Promise<Position>;
   /** Return what the user wants of each type: of those that the server declares, and of those that they have chosen. */

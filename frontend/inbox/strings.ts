@@ -2,7 +2,6 @@
 
 import { languageOf, stringsOf } from "./languages.js";
 
-
 /** A text with a number: one text for all numbers, or one for each plural category of the language. */
 export type Counted = string | ({ other: string } & Partial<Record<Intl.LDMLPluralRule, string>>);
 
@@ -65,8 +64,6 @@ export interface Strings {
   archived: string;
   snoozed: string;
   markedRead: Counted;
-  /** Some of what was to be marked as read is left, because it is too much for one action. */
-  moreRemain: string;
   undo: string;
   dismiss: string;
   gone: string;
@@ -112,7 +109,7 @@ type Values = Record<string, string>;
 export class Texts {
   /** The language of the texts, which may be another than that of numbers and dates. */
   readonly language: string;
-  private readonly strings: Strings;
+  private strings: Strings;
   private readonly plurals: Intl.PluralRules;
   private readonly numbers: Intl.NumberFormat;
 
@@ -123,9 +120,15 @@ export class Texts {
   ) {
     const found = stringsOf(languageOf(locale));
     this.language = found ? languageOf(locale) : "en";
-    this.strings = { ...(found ?? (stringsOf("en") as Strings)), ...own };
+    // Those of a part are added before it uses them.
+    this.strings = { ...(found ?? stringsOf("en")), ...own } as Strings;
     this.plurals = new Intl.PluralRules(this.language);
     this.numbers = new Intl.NumberFormat(locale);
+  }
+
+  /** Add the English words of a part, for a language that does not have them. */
+  add(words: Partial<Strings>): void {
+    this.strings = { ...words, ...this.strings };
   }
 
   text(name: Name, values: Values = {}): string {

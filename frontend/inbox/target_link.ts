@@ -6,6 +6,12 @@
 import type { ItemSettings } from "./item.js";
 import { toError } from "./source.js";
 
+const TARGET = "query TargetLink($id: ID!) { notification(id: $id) { target { link } } }";
+
+interface Result {
+  notification: { target: { link: string | null } | null } | null;
+}
+
 /** So long the pointer or the focus rests on a row before its link is asked for: passing by costs nothing. */
 const REST_MS = 100;
 
@@ -23,7 +29,7 @@ export function followTarget(root: HTMLElement, id: string, settings: ItemSettin
   const read = async (): Promise<void> => {
     // Nobody wants to be taken to another page when the connection is back.
     if (!settings.panel.status.isLive) throw new Error(settings.texts.text("connectionLost"));
-    const link = await settings.source?.targetLink?.(id);
+    const link = (await settings.source?.execute?.<Result>(TARGET, { id }))?.notification?.target?.link;
     isKnown = true;
     if (link) setLink(link);
   };

@@ -3,14 +3,15 @@
 import type { Notification } from "../client/index.js";
 import type { Feed } from "./feed.js";
 import type { ItemActions } from "./item.js";
-import { type Filter, folderOf, type InboxList, isNewer, rankOf } from "./list.js";
+import { EVERYTHING, type Filter, folderOf, type InboxList, sameFilter } from "./list.js";
 import { loadPreferencesView, loadSnoozeMenu } from "./parts.js";
 import type { Panel, PanelActions } from "./panel.js";
 import type { PendingChange, PendingChanges } from "./pending_changes.js";
 import { upcomingTime } from "./relative_time.js";
 import { type SnoozePresets, tomorrowMorning } from "./snooze_times.js";
-import { type Change, type InboxSource, type Position, toError, type Undoable } from "./source.js";
+import { type BulkChange, type Change, type InboxSource, type Position, toError, type Undoable } from "./source.js";
 import type { Texts } from "./strings.js";
+import { REFRESH_MS, Throttle } from "./throttle.js";
 import type { UndoBar } from "./undo.js";
 
 /** The parts of the component that actions use. */
@@ -22,6 +23,7 @@ export interface ActionContext {
   readonly pending: PendingChanges;
   readonly texts: Texts;
   readonly snoozePresets: SnoozePresets | undefined;
+  readonly actions: UserActions;
   list: InboxList;
   /** Render before the next frame. */
   render(): void;
@@ -38,32 +40,40 @@ type Run<Result> = (source: InboxSource) => Promise<Result>;
 type Undo = (source: InboxSource) => Promise<unknown>;
 
 export class UserActions implements ItemActions, PanelActions {
+  readonly refreshes = new Throttle(() => this.loadStale(), REFRESH_MS);
+
   constructor(private readonly context: ActionContext) {}
 
   markAllRead(): void {
-    const { context } = this;
-    const { list, texts, panel } = context;
+    const { list, texts } = this.context;
+    const { type } = list.filter;
+    // Of a part of the inbox, nobody knows here how many there are further down.
+    const done = isWhole(list)
+      ? texts.count("markedRead", list.unreadCount)
+      : `${type === null ? "" : `${list.types.get(type) ?? type} · `}${texts.text("allRead")}`;
+    this.changeAll("markAllRead", done);
+  }
+
+  /** Change all that the filter of the list has, and say that it is `done`: what is loaded at once. */
+  changeAll(kind: BulkChange, done: string): void {
+    const { list } = this.context;
     const { filter, position, unreadCount } = list;
-    const { type } = filter;
-    const [first] = list.notifications;
-    const newest = first && rankOf(first);
-    const covers = (each: Notification): boolean =>
-      (type === null || each.type === type) && (newest === undefined || !isNewer(rankOf(each), newest));
-    const loaded = list.notifications.filter((each) => !each.read && covers(each));
-    const unreadDelta = -(type === null ? unreadCount : loaded.length);
-    for (const { id } of loaded) context.feed.allow(id);
-    // Of one type, nobody knows here how many there are further down.
-    const done =
-      type === null ? texts.count("markedRead", unreadCount) : `${list.types.get(type) ?? type} · ${texts.text("allRead")}`;
+    const isRead = kind === "markAllRead";
+    const loaded = new Set(list.all().filter((each) => !isRead || !each.read));
+    const unread = [...loaded].reduce((sum, each) => sum + weightOf(each), 0);
+    const ids = new Set([...loaded].map(({ id }) => id));
+    for (const id of ids) this.context.feed.allow(id);
+    const covers = ({ id }: Notification): boolean => ids.has(id);
     this.undoable(
       done,
-      { effect: "read", covers, ids: [], unreadDelta },
-      async (source) => {
-        const range = { filter: { ...filter, unreadOnly: false }, upTo: position };
-        const result = await source.markAllRead(range);
-        if (!result.isComplete) panel.showProblem(texts.text("moreRemain"));
-        return result;
+      {
+        effect: isRead ? "read" : "remove",
+        covers,
+        // Which of them are on their way is no news where it is all.
+        ids: isRead ? [] : [...ids],
+        unreadDelta: -(isWhole(list) ? unreadCount : unread),
       },
+      (source) => source.changeAll(kind, { filter: isRead ? { ...filter, unreadOnly: false } : filter, upTo: position }),
       byToken,
     );
   }
@@ -120,16 +130,7 @@ export class UserActions implements ItemActions, PanelActions {
 
   togglePin(notification: Notification): void {
     const kind = notification.pinned ? "unpin" : "pin";
-    this.changeNow(notification, kind, 0, (source) => source.change(kind, notification.id));
-  }
-
-  /** Choose an action, which reads the notification as well. If another device was first, its choice is shown. */
-  perform(notification: Notification, actionId: string): void {
-    const { id, read } = notification;
-    this.changeNow(notification, "read", -weightOf(notification), async (source) => {
-      const position = await source.performAction(id, actionId);
-      return read ? position : source.change("markRead", id);
-    });
+    this.changeNow(notification, kind, (source) => source.change(kind, notification.id));
   }
 
   /** Note that the user has seen the list as it is. If that fails, the next time will do. */
@@ -170,11 +171,16 @@ export class UserActions implements ItemActions, PanelActions {
   }
 
   togglePreferences(): void {
-    void this.run((source) => this.loadPreferences(source));
+    void this.run(async (source) => (await loadPreferencesView()).togglePreferences(this.context, source));
   }
 
   close(): void {
     this.context.open = false;
+  }
+
+  /** Read the newest page of the list again, if events have not said all that has changed. */
+  refresh(): void {
+    if (this.context.list.staleFrom !== undefined) this.refreshes.request();
   }
 
   /** Read what is pinned, however old it is. If that fails, it is where its page is. */
@@ -229,15 +235,16 @@ export class UserActions implements ItemActions, PanelActions {
   }
 
   private mark(notification: Notification): void {
-    const { read } = notification;
-    const isHere = folderOf(notification) === "INBOX";
-    const [effect, kind] = read ? (["unread", "markUnread"] as const) : (["read", "markRead"] as const);
-    this.changeNow(notification, effect, isHere ? (read ? 1 : -1) : 0, (source) => source.change(kind, notification.id));
+    const [effect, kind] = notification.read ? (["unread", "markUnread"] as const) : (["read", "markRead"] as const);
+    this.changeNow(notification, effect, (source) => source.change(kind, notification.id));
   }
 
   /** Show a change of a notification at once, and make it at the server. */
-  private changeNow({ id }: Notification, effect: PendingChange["effect"], unreadDelta: number, action: Run<Position>): void {
+  changeNow(notification: Notification, effect: PendingChange["effect"], action: Run<Position>): void {
+    const { id } = notification;
     const covers = (each: Notification): boolean => each.id === id;
+    const after = effect === "read" || effect === "unread" ? { ...notification, read: effect === "read" } : notification;
+    const unreadDelta = weightOf(after) - weightOf(notification);
     const change = this.context.pending.add({ effect, covers, ids: [id], unreadDelta });
     void this.send(change, async (source) => ({ position: await action(source) }));
   }
@@ -286,7 +293,7 @@ export class UserActions implements ItemActions, PanelActions {
   }
 
   /** Run what changes nothing at the server; if it fails, show why. */
-  private async run(action: Run<unknown>): Promise<void> {
+  async run(action: Run<unknown>): Promise<void> {
     const { source, panel } = this.context;
     if (!source) return;
     panel.hideProblem();
@@ -311,6 +318,16 @@ export class UserActions implements ItemActions, PanelActions {
     await this.loadPinned();
   }
 
+  private async loadStale(): Promise<void> {
+    const { context } = this;
+    const { list, source } = context;
+    const page = await source?.loadPage(list.filter, null);
+    if (!page || context.list !== list) return;
+    list.refresh(page);
+    context.render();
+    await this.loadPinned();
+  }
+
   private async loadOlder(source: InboxSource): Promise<void> {
     const { context } = this;
     const { list, panel, feed } = context;
@@ -330,23 +347,15 @@ export class UserActions implements ItemActions, PanelActions {
     const next = list.notifications.findIndex(({ id }) => id === last) + 1;
     requestAnimationFrame(() => feed.focus(list.notifications[next]?.id ?? ""));
   }
-
-  private async loadPreferences(source: InboxSource): Promise<void> {
-    const { panel, texts } = this.context;
-    panel.showView(!panel.showsPreferences);
-    if (!panel.showsPreferences) return;
-    const { showPreferences } = await loadPreferencesView();
-    showPreferences(panel.preferences, {
-      preferences: await source.preferences(),
-      seen: this.context.list.types,
-      texts,
-      set: (...choice) => void this.run((used) => used.setPreference(...choice)),
-    });
-  }
 }
 
 function byToken({ undoToken }: Undoable): Undo | undefined {
   return undoToken === undefined ? undefined : (source) => source.undo(undoToken);
+}
+
+/** Whether what is unread of a list is all that is unread in the inbox. */
+function isWhole({ filter }: InboxList): boolean {
+  return sameFilter({ ...filter, unreadOnly: false }, EVERYTHING);
 }
 
 /** Return for how many a notification counts in the number of unread ones. */

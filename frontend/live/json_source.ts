@@ -10,7 +10,6 @@ import type {
   InboxSource,
   Position,
   Preference,
-  ReadResult,
   SourceListener,
   Undoable,
 } from "../inbox/source.js";
@@ -136,10 +135,10 @@ export class JsonSource implements InboxSource {
     return undefined;
   }
 
-  /** Mark all as read, as the guide has it: without a token. */
-  async markAllRead(): Promise<ReadResult> {
+  /** Mark all as read, the only bulk change without filters, as the guide has it: without a token. */
+  async changeAll(): Promise<Undoable> {
     await this.request({ type: "mark_all_read" }, "all_notifications_marked_read");
-    return { position: undefined, isComplete: true };
+    return { position: undefined };
   }
 
   async performAction(id: string, actionId: string): Promise<Position> {

@@ -5,10 +5,11 @@ import graphqlPage from "../../docs/graphql.md";
 
 const error = (code: unknown): unknown => ({ message: "", extensions: { code } });
 
-test("the client knows every error code of docs/graphql.md, and no other", () => {
+test("every error code of docs/graphql.md, and no other, has the reaction of its table", () => {
   const section = graphqlPage.split(/^## /m).find((each) => each.startsWith("Errors\n")) ?? "";
   const codes = [...section.matchAll(/^\| `([A-Z_]+)` \|/gm)].map(([, code]) => code);
   assert.deepEqual(codes.sort(), Object.keys(ERROR_REACTIONS).sort());
+  for (const [code, reaction] of Object.entries(ERROR_REACTIONS)) assert.equal(reactionTo([error(code)]), reaction, code);
 });
 
 test("errors that pass by themselves are retried", () => {

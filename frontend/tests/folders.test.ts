@@ -39,7 +39,7 @@ describe("the archive", () => {
     assert.deepEqual(list.notifications.map(({ read }) => read), [false, false]);
   });
 
-  test("is read as several, and is behind when several were moved there, of which it knows the ids alone", () => {
+  test("is read as several, and is stale when several were moved there, of which it knows the ids alone", () => {
     const list = archive();
     const changed = (position: string, change: "READ" | "ARCHIVED", ...notificationIds: string[]): NotificationEvent => ({
       __typename: "NotificationsUpdated",
@@ -47,9 +47,13 @@ describe("the archive", () => {
     });
     list.apply(changed("e.2", "READ", "3", "2"));
     assert.deepEqual(list.notifications.map(({ read }) => read), [true, false]);
+    assert.equal(list.staleFrom, undefined);
     const moved = changed("e.3", "ARCHIVED", "2");
-    assert.deepEqual([list.isBehind(changed("e.2", "READ", "3")), list.isBehind(moved)], [false, true]);
-    assert.equal(new InboxList().isBehind(moved), false);
+    list.apply(moved);
+    assert.equal(list.staleFrom, "0");
+    const inbox = new InboxList();
+    inbox.apply(moved);
+    assert.equal(inbox.staleFrom, undefined);
   });
 
   test("is not stored in the place of the inbox", () => {

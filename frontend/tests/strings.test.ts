@@ -4,12 +4,15 @@ import { addLanguages } from "../inbox/languages.js";
 import ar from "../inbox/languages/ar.js";
 import de from "../inbox/languages/de.js";
 import { en } from "../inbox/languages/en.js";
+import * as parts from "../inbox/languages/en_parts.js";
 import es from "../inbox/languages/es.js";
 import fr from "../inbox/languages/fr.js";
 import ja from "../inbox/languages/ja.js";
 import { type Counted, type Strings, Texts } from "../inbox/strings.js";
 
 addLanguages({ ar, de, es, fr, ja });
+
+const PART_WORDS: parts.PartWords = Object.assign({}, ...Object.values(parts));
 
 const valuesIn = (text: Counted): string[] => {
   const other = typeof text === "string" ? text : text.other;
@@ -19,7 +22,7 @@ const valuesIn = (text: Counted): string[] => {
 describe("languages", () => {
   for (const [name, language] of Object.entries({ ar, de, es, fr, ja })) {
     test(`${name} has the values of every text`, () => {
-      for (const [key, text] of Object.entries(en)) {
+      for (const [key, text] of Object.entries({ ...en, ...PART_WORDS })) {
         assert.deepEqual(valuesIn(language[key as keyof Strings]), valuesIn(text), key);
       }
     });
@@ -42,6 +45,14 @@ describe("languages", () => {
   test("can be replaced text by text", () => {
     const texts = new Texts("de", { heading: "Post", unreadCount: { one: "eine neue", other: "{n} neue" } });
     assert.deepEqual([texts.text("heading"), texts.count("unreadCount", 1), texts.text("undo")], ["Post", "eine neue", "Rückgängig"]);
+  });
+
+  test("take the words of a part, unless they have their own", () => {
+    const english = new Texts("en", { pickTime: "Any time" });
+    const german = new Texts("de");
+    for (const texts of [english, german]) texts.add(PART_WORDS);
+    assert.deepEqual([english.text("pickTime"), english.text("nextWeek")], ["Any time", "Next week"]);
+    assert.equal(german.text("nextWeek"), "Nächste Woche");
   });
 
   test("take values as they are", () => {

@@ -202,11 +202,9 @@ BARE_RUNTIME = """
   globalThis.WebSocket = WebSocket;
   const store = new InboxStore({ url, token, pageSize: 2 });
   const until = (test) => new Promise((resolve) => {
-    const stop = store.subscribe(() => {
-      if (!test(store.getState())) return;
-      stop();
-      resolve();
-    });
+    const check = () => test(store.getState()) && (stop(), resolve());
+    const stop = store.subscribe(check);
+    check();
   });
   const titles = () => store.getState().notifications.map(({ title }) => title);
   const release = store.subscribe(() => {});
@@ -251,6 +249,95 @@ def test_the_store_needs_nothing_of_a_browser_but_websockets(project: Path, site
         [["two"], 1],
         [["two"], "approve"],
         [["approval", False], ["report", False]],
+    ]
+
+
+FILTERS = """
+  import { createRequire } from "node:module";
+  const [modules, url, token] = process.argv.slice(1);
+  globalThis.WebSocket = createRequire(modules)("ws").WebSocket;
+  const { createResumingClient } = await import("live-inbox");
+  const { InboxStore } = await import("live-inbox/store");
+  const sender = createResumingClient({ url, token });
+  const store = new InboxStore({ url, token, counts: true });
+  const until = (test) => new Promise((resolve) => {
+    const check = () => test(store.getState()) && (stop(), resolve());
+    const stop = store.subscribe(check);
+    check();
+  });
+  const shown = () => store.getState().notifications.map(({ title }) => title).join(" ");
+  const print = (...values) => console.log(JSON.stringify(values));
+  const none = { text: "", categories: undefined, priorities: undefined, read: undefined };
+  const show = async (filter) => {
+    await store.setFilter({ ...none, ...filter });
+    print(shown());
+  };
+  const release = store.subscribe(() => {});
+  await until(({ isLoaded, counts, status }) => isLoaded && counts && status.state === "live");
+  const { counts } = store.getState();
+  const categories = counts.categories.map(({ category, unread }) => [category, unread]);
+  print(counts.types.map(({ type, total }) => [type, total]), categories);
+  await show({ categories: ["work"] });
+  await show({ priorities: ["HIGH"] });
+  await show({ text: "ILL" });
+  const query = "mutation ($input: SendInput!) { send(input: $input) { notification { id } } }";
+  const send = (title) => new Promise((complete, error) => {
+    const variables = { input: { recipientId: "1", title } };
+    sender.subscribe({ query, variables }, { next: () => {}, error, complete });
+  });
+  await send("chill");
+  await until(() => shown().startsWith("chill"));
+  await send("other");
+  await until(({ unreadCount }) => unreadCount === 6);
+  print(shown());
+  const archived = store.archiveAll();
+  print(shown(), store.getState().unreadCount);
+  const undo = await archived;
+  await until(({ counts }) => counts.types.map(({ type, total }) => type + total).join() === "general3");
+  await store.undo(undo);
+  await until(() => shown() !== "");
+  await until(() => store.getState().unreadCount === 6 && shown().split(" ").length === 3);
+  print(shown());
+  const read = await store.markAllRead({ categories: ["work"] });
+  await until(({ unreadCount }) => unreadCount === 5);
+  await show({ read: true });
+  await store.undo(read);
+  await until(() => shown() === "");
+  await store.deleteAll({ text: "ill" });
+  await show({});
+  await until(({ unreadCount }) => unreadCount === 3);
+  await store.markRead(store.getState().notifications[0].id);
+  print(store.getState().notifications[0].read, store.getState().unreadCount);
+  // As the handler of a button, it is called with an event.
+  await store.markAllRead(new Event("click"));
+  print(store.getState().unreadCount);
+  release();
+  process.exit();
+"""
+
+
+def test_the_store_filters_and_changes_all_as_graphql_does(project: Path, site: Site) -> None:
+    site.send("alice", "bill", type="report")
+    site.send("alice", "hill")
+    site.send("alice", "alarm", priority="HIGH")
+    site.send("alice", "news")
+    modules = REPOSITORY / "frontend" / "package.json"
+    address = f"{site.server.ws}/graphql/"
+    command = ["--input-type=module", "-e", FILTERS, modules, address, site.token("alice")]
+    printed = [json.loads(line) for line in node(*command, cwd=project).splitlines()]
+    assert printed == [
+        [[["general", 3], ["report", 1]], [[None, 3], ["work", 1]]],
+        ["bill"],
+        ["alarm"],
+        ["hill bill"],
+        ["chill hill bill"],
+        # At once, before the server has answered.
+        ["", 3],
+        ["chill hill bill"],
+        ["bill"],
+        ["other news alarm"],
+        [True, 2],
+        [0],
     ]
 
 

@@ -50,7 +50,6 @@ const ar: Strings = {
   archived: "تمت الأرشفة.",
   snoozed: "تم التأجيل حتى {time}.",
   markedRead: "تم تحديد {n} كمقروءة.",
-  moreRemain: "لم يُحدَّد الكل بعد: اضغط الزر مرة أخرى.",
   undo: "تراجع",
   dismiss: "إخفاء",
   gone: "لم يعد في هذه القائمة",

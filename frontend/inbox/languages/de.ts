@@ -50,7 +50,6 @@ const de: Strings = {
   archived: "Archiviert.",
   snoozed: "Zurückgestellt bis {time}.",
   markedRead: "{n} als gelesen markiert.",
-  moreRemain: "Noch sind nicht alle als gelesen markiert: noch einmal drücken.",
   undo: "Rückgängig",
   dismiss: "Ausblenden",
   gone: "Nicht mehr in dieser Liste",

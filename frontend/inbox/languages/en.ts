@@ -1,6 +1,8 @@
 import type { Strings } from "../strings.js";
+import type { PartWords } from "./en_parts.js";
 
-export const en: Strings = {
+/** The words without those of parts. */
+export const en: Omit<Strings, keyof PartWords> = {
   heading: "Notifications",
   bell: "Notifications, {n} unread",
   unreadCount: "{n} unread",
@@ -25,12 +27,6 @@ export const en: Strings = {
   remove: "Delete",
   archive: "Archive",
   snooze: "Snooze",
-  snoozeUntil: "Snooze until",
-  inOneHour: "In one hour",
-  thisEvening: "This evening",
-  tomorrowMorning: "Tomorrow morning",
-  nextWeek: "Next week",
-  pickTime: "Pick a date and time",
   unarchive: "Move to the inbox",
   unsnooze: "Return to the inbox now",
   pin: "Pin",
@@ -45,12 +41,10 @@ export const en: Strings = {
   until: "until {time}",
   unreadMark: "Unread: ",
   from: "from {name}",
-  data: "Data",
   deleted: "Deleted.",
   archived: "Archived.",
   snoozed: "Snoozed until {time}.",
   markedRead: { one: "{n} marked as read.", other: "{n} marked as read." },
-  moreRemain: "Not all are marked as read yet: press the button again.",
   undo: "Undo",
   dismiss: "Dismiss",
   gone: "No longer in this list",
@@ -66,7 +60,6 @@ export const en: Strings = {
   connectionLost: "Connection lost",
   serverRestarts: "The server is restarting",
   reconnecting: "{why} · reconnecting…",
-  groupMore: "{n} more",
   queued: { one: "{n} change will be sent", other: "{n} changes will be sent" },
   notSent: "Not sent yet",
   notSignedIn: "You are not signed in.",
@@ -74,13 +67,5 @@ export const en: Strings = {
   signInRefused: "The server did not accept your sign-in ({reason}).",
   signInHint: "Sign in again to see your notifications.",
   originRefused: "The server does not accept connections from this page.",
-  preferencesIntro: "What should reach you? What is in the inbox stays.",
-  alwaysOn: "always on",
-  inboxChannel: "Inbox",
-  channelOfType: "{channel} for {type}",
-  noPreferences: "There is nothing to choose yet.",
-  askBrowser: "Show notifications of your browser while this page is in the background?",
-  turnOn: "Turn on",
-  notNow: "Not now",
   keys: "↑ ↓ move · ← → buttons · R read or unread · E archives · S snoozes · P pins · Delete deletes · Enter opens · Ctrl Z undoes · Esc closes",
 };

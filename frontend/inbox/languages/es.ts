@@ -50,7 +50,6 @@ const es: Strings = {
   archived: "Archivada.",
   snoozed: "Pospuesta hasta {time}.",
   markedRead: { one: "{n} marcada como leída.", other: "{n} marcadas como leídas." },
-  moreRemain: "Aún no están todas marcadas: pulsa el botón otra vez.",
   undo: "Deshacer",
   dismiss: "Ocultar",
   gone: "Ya no está en esta lista",

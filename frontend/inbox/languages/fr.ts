@@ -50,7 +50,6 @@ const fr: Strings = {
   archived: "Archivée.",
   snoozed: "Reportée : {time}.",
   markedRead: { one: "{n} marquée comme lue.", other: "{n} marquées comme lues." },
-  moreRemain: "Toutes ne sont pas encore marquées : appuyez de nouveau.",
   undo: "Annuler",
   dismiss: "Masquer",
   gone: "N’est plus dans cette liste",

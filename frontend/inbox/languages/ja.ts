@@ -50,7 +50,6 @@ const ja: Strings = {
   archived: "アーカイブしました。",
   snoozed: "{time} まで後回しにしました。",
   markedRead: "{n} 件を既読にしました。",
-  moreRemain: "まだ未読があります。もう一度押してください。",
   undo: "元に戻す",
   dismiss: "閉じる",
   gone: "この一覧にはもうありません",

@@ -14,6 +14,8 @@ import {
 
 const ACTIONS = [
   "archive",
+  "archiveAll",
+  "deleteAll",
   "loadGroup",
   "loadMore",
   "markAllRead",
@@ -48,7 +50,7 @@ export function InboxProvider({ children, ...options }: InboxStoreOptions & { ch
 
 /**
  * Return the inbox at `url`; without options, that of the provider above. It is connected as long as a component uses it.
- * Another `url`, `pageSize` or token is another inbox; a function as `token` may be a new one each time.
+ * Another `url`, `pageSize`, `counts` or token is another inbox; a function as `token` may be a new one each time.
  */
 export function useInbox(options?: InboxStoreOptions): Inbox {
   const given = useContext(InboxContext);
@@ -60,7 +62,7 @@ export function useInbox(options?: InboxStoreOptions): Inbox {
 }
 
 /** A store connects with its first subscriber: one that React throws away, as in StrictMode, costs nothing. */
-function useStore({ url, token, pageSize }: InboxStoreOptions): InboxStore {
+function useStore({ url, token, pageSize, counts }: InboxStoreOptions): InboxStore {
   const latest = useRef<TokenSource | undefined>(token);
   useEffect(() => {
     latest.current = token;
@@ -72,8 +74,8 @@ function useStore({ url, token, pageSize }: InboxStoreOptions): InboxStore {
       const { current } = latest;
       return typeof current === "function" ? current(need) : current;
     };
-    return new InboxStore({ url, pageSize, token: isFunction ? ask : fixed });
-  }, [url, pageSize, fixed, isFunction]);
+    return new InboxStore({ url, pageSize, counts, token: isFunction ? ask : fixed });
+  }, [url, pageSize, counts, fixed, isFunction]);
 }
 
 function actionsOf(store: InboxStore): Actions {

@@ -1,9 +1,14 @@
 /** An inbox as state that a user interface shows: the list with its counts, kept up to date by events. No DOM. */
 
+import type { NotificationCounts } from "../../../client/documents.js";
 import type { FollowStatus, Notification, NotificationEvent, TokenSource } from "../../../client/index.js";
+import { DetailedList } from "../../../inbox/detailed_list.js";
 import { GraphQLSource } from "../../../inbox/graphql_source.js";
-import { EVERYTHING, type Filter, InboxList, type Page, sameFilter } from "../../../inbox/list.js";
-import { type Change, type Preference, toError } from "../../../inbox/source.js";
+import { EVERYTHING, type Filter, type InboxList, type Page, sameFilter } from "../../../inbox/list.js";
+import { PendingChanges } from "../../../inbox/pending_changes.js";
+import { type BulkChange, type Change, type Preference, toError, type Undoable } from "../../../inbox/source.js";
+import { REFRESH_MS, Throttle } from "../../../inbox/throttle.js";
+import { effectOf, effectOfAll, type PlannedChange } from "./planned_changes.js";
 
 export interface InboxStoreOptions {
   /** The endpoint of GraphQL: an address or, on a page, a path. */
@@ -12,6 +17,8 @@ export interface InboxStoreOptions {
   token?: TokenSource | undefined;
   /** Notifications in a page: 20 by default. */
   pageSize?: number | undefined;
+  /** Whether the state has how many notifications there are of each type and category: read again after changes. */
+  counts?: boolean | undefined;
 }
 
 /** What is shown. Each change makes a new object; notifications that have not changed are the same objects. */
@@ -30,12 +37,20 @@ export interface InboxState {
   /** The position of the last change that is shown. */
   readonly position: string | undefined;
   readonly filter: Filter;
+  /** How many there are of each type and category in the folder `INBOX`; undefined without the option `counts`. */
+  readonly counts: NotificationCounts | undefined;
 }
 
 const PAGE_SIZE = 20;
 
 /** Events that arrive so shortly after each other are one change of the state. */
 const FRAME_MS = 16;
+
+/** How long counts wait at least between two readings. */
+const COUNTS_MS = 1_000;
+
+const COUNTED = "total unread unseen isExact";
+const COUNTS = `query Counts { notificationCounts { types { type ${COUNTED} } categories { category ${COUNTED} } } }`;
 
 const NOTHING: InboxState = {
   notifications: [],
@@ -47,16 +62,20 @@ const NOTHING: InboxState = {
   error: undefined,
   position: undefined,
   filter: EVERYTHING,
+  counts: undefined,
 };
 
 /**
  * One inbox. It connects with the first subscriber and disconnects after the last one; with the next, it resumes where it
- * was. Its actions resolve when the server has made the change, and reject with a sentence for users; the change itself
- * comes as an event, as on every other device.
+ * was. The state has a change at once (optimistic update). Its action resolves when the server has made it, or rejects with a
+ * sentence for users, and the state is as it was.
  */
 export class InboxStore {
   private state = NOTHING;
-  private list = new InboxList();
+  private list: InboxList = new DetailedList();
+  private readonly pending = new PendingChanges();
+  private readonly refreshes = new Throttle(() => this.refresh(), REFRESH_MS);
+  private readonly countings = new Throttle(() => this.count(), COUNTS_MS);
   private source: GraphQLSource | undefined;
   private isFollowing = false;
   private readonly listeners = new Set<() => void>();
@@ -83,12 +102,9 @@ export class InboxStore {
     };
   };
 
-  /** Show only a part of the inbox: of one type, or what is unread. */
+  /** Show only a part of the inbox. What is not named stays as it is; `undefined` drops a condition. */
   readonly setFilter = async (change: Partial<Filter>): Promise<void> => {
-    const list = this.list.filtered({ ...this.list.filter, ...change });
-    this.list = list;
-    this.publish();
-    await this.showPage(list);
+    await this.applyFilter({ ...this.list.filter, ...change });
   };
 
   /** Read older notifications. */
@@ -108,14 +124,18 @@ export class InboxStore {
   readonly markUnread = (id: string): Promise<void> => this.change("markUnread", id);
 
   /**
-   * Mark what is in the list, and what is older, as read: of one type, if the filter is of one. Resolves to a token for
-   * `undo`, unless there was nothing to mark, or too much to undo it.
+   * Mark as read what a filter has, and by default what that of the list has, shown or not: what arrives meanwhile stays as
+   * it is. `{}` is the whole folder `INBOX`. Resolves to a token for `undo`, unless there was nothing to mark, or too much
+   * to undo it.
    */
-  readonly markAllRead = async (): Promise<string | undefined> => {
-    const { filter, position } = this.list;
-    const range = { filter: { ...filter, unreadOnly: false }, upTo: position };
-    return (await this.connected().markAllRead(range)).undoToken;
-  };
+  readonly markAllRead = (filter?: Partial<Filter>): Promise<string | undefined> =>
+    this.changeAll("markAllRead", filter, { ...this.list.filter, unreadOnly: false });
+
+  /** Move what a filter of the folder `INBOX` has to the archive, likewise. */
+  readonly archiveAll = (filter?: Partial<Filter>): Promise<string | undefined> => this.changeAll("archiveAll", filter);
+
+  /** Delete what a filter has, likewise. */
+  readonly deleteAll = (filter?: Partial<Filter>): Promise<string | undefined> => this.changeAll("deleteAll", filter);
 
   /** Note that the user has opened the list: nothing in it is new any more. */
   readonly markSeen = async (): Promise<void> => {
@@ -143,7 +163,10 @@ export class InboxStore {
   };
 
   /** Delete a notification. Resolves to a token for `undo`, unless it was gone already. */
-  readonly remove = async (id: string): Promise<string | undefined> => (await this.connected().remove(id)).undoToken;
+  readonly remove = async (id: string): Promise<string | undefined> => {
+    const planned = effectOf("remove", id, this.list);
+    return (await this.optimistically(planned, () => this.connected().remove(id))).undoToken;
+  };
 
   /** Undo what has given this token, within half a minute. */
   readonly undo = async (token: string): Promise<void> => {
@@ -160,7 +183,37 @@ export class InboxStore {
   readonly reconnectNow = (): void => this.source?.reconnectNow();
 
   private async change(kind: Change, id: string, until?: string): Promise<void> {
-    await this.connected().change(kind, id, until);
+    const planned = effectOf(kind, id, this.list);
+    await this.optimistically(planned, async () => ({ position: await this.connected().change(kind, id, until) }));
+  }
+
+  /** Change all that a given filter has, or else `own`, that of the list. */
+  private async changeAll(kind: BulkChange, given?: Partial<Filter>, own = this.list.filter): Promise<string | undefined> {
+    // An action that is the handler of a button is called with an event, which has a `type` as well.
+    const filter = given && !("preventDefault" in given) ? { ...EVERYTHING, ...given } : own;
+    const range = { filter, upTo: this.list.position };
+    const planned = effectOfAll(kind, filter, this.list);
+    return (await this.optimistically(planned, () => this.connected().changeAll(kind, range))).undoToken;
+  }
+
+  /** Show a change at once, and make it. */
+  private async optimistically<Made extends Undoable>(
+    planned: PlannedChange | undefined,
+    make: () => Promise<Made>,
+  ): Promise<Made> {
+    if (!planned) return make();
+    const change = this.pending.add(planned);
+    this.publish();
+    try {
+      const made = await make();
+      this.pending.done(change, made.position);
+      return made;
+    } catch (error) {
+      this.pending.drop(change);
+      throw error;
+    } finally {
+      this.publish();
+    }
   }
 
   // -- the connection -----------------------------------------------------------------------------------
@@ -191,22 +244,26 @@ export class InboxStore {
     this.isFollowing = false;
     this.source?.stop();
     this.source = undefined;
+    this.refreshes.reset();
+    this.countings.reset();
     this.publish({ status: { state: "connecting" } });
   }
 
   private onPage(page: Page): void {
     const { filter } = this.list;
     this.isReloading = false;
-    this.list = new InboxList();
+    this.list = new DetailedList(EVERYTHING, this.list.types);
     this.list.load(page);
+    // The page is of everything: if a filter is set, its own page is loaded as well, and nothing else is shown.
+    if (!sameFilter(filter, EVERYTHING)) void this.applyFilter(filter).catch(() => undefined);
     this.publish({ isLoaded: true, error: undefined });
-    // The page is of everything: if a filter is set, its own page is loaded as well.
-    if (!sameFilter(filter, EVERYTHING)) void this.setFilter(filter).catch(() => undefined);
+    if (this.options.counts) this.countings.request();
   }
 
   private onEvent(event: NotificationEvent): void {
     this.list.apply(event);
-    if (this.list.isBehind(event)) void this.setFilter({}).catch(() => undefined);
+    if (this.list.staleFrom !== undefined) this.refreshes.request();
+    if (this.options.counts) this.countings.request();
     if (this.list.isLong && !this.isReloading) {
       this.isReloading = true;
       this.source?.reload();
@@ -214,28 +271,51 @@ export class InboxStore {
     this.frame ??= setTimeout(() => this.publish(), FRAME_MS);
   }
 
-  private async showPage(list: InboxList): Promise<void> {
+  private async applyFilter(filter: Filter): Promise<void> {
+    const list = this.list.filtered(filter, DetailedList);
+    this.list = list;
+    this.publish();
     const page = await this.connected().loadPage(list.filter, null);
     if (list !== this.list) return;
     list.show(page);
     this.publish();
   }
 
-  private publish(change: Partial<Pick<InboxState, "status" | "error" | "isLoaded">> = {}): void {
+  /** Read the newest page again, after events that do not say all that they have changed. */
+  private async refresh(): Promise<void> {
+    const { list, source } = this;
+    const page = await source?.loadPage(list.filter, null);
+    if (!page || list !== this.list) return;
+    list.refresh(page);
+    this.publish();
+    if (list.staleFrom !== undefined) this.refreshes.request();
+  }
+
+  private async count(): Promise<void> {
+    const { source } = this;
+    const data = await source?.execute<{ notificationCounts: NotificationCounts }>(COUNTS);
+    if (data && source === this.source) this.publish({ counts: data.notificationCounts });
+  }
+
+  private publish(change: Partial<Pick<InboxState, "status" | "error" | "isLoaded" | "counts">> = {}): void {
     clearTimeout(this.frame);
     this.frame = undefined;
-    const { notifications, unreadCount, unseenCount, hasMore, position, filter } = this.list;
-    const { status, error, isLoaded } = { ...this.state, ...change };
+    const { list, pending } = this;
+    pending.settle(list.position);
+    const { hasMore, position, filter } = list;
+    const { status, error, isLoaded, counts } = { ...this.state, ...change };
+    const unreadCount = pending.unreadCount(list);
     this.state = {
-      notifications: [...notifications],
+      notifications: [...pending.applyTo(list)],
       unreadCount,
-      unseenCount,
+      unseenCount: Math.min(list.unseenCount, unreadCount),
       hasMore,
       isLoaded,
       status,
       error,
       position,
       filter,
+      counts,
     };
     for (const listener of [...this.listeners]) listener();
   }
