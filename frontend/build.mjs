@@ -127,6 +127,7 @@ async function bundle(outdir) {
     "notification-inbox.parts": "inbox/content_parts.ts",
     "notification-inbox.alerts": "inbox/alerts.ts",
     "notification-inbox.preferences": "inbox/preferences_view.ts",
+    "notification-inbox.search": "inbox/search.ts",
     "notification-inbox.snooze": "inbox/snooze_menu.ts",
     "notification-inbox.rows": "inbox/row_window.ts",
     "notification-inbox.diagnosis": "inbox/diagnosis.ts",

@@ -264,6 +264,7 @@ export class NotificationInbox extends HTMLElement implements ActionContext, Ite
     this.absence = undefined;
     this.wasLive = this.isReloading = false;
     this.signedOut.show(undefined, this.texts);
+    this.panel.showSearch(false);
     this.feed.clear();
     this.panel.status.reset(source ? undefined : "The attribute “endpoint” is missing.");
     const stored = source?.canFilter ? this.storage.read() : undefined;
@@ -371,7 +372,7 @@ export class NotificationInbox extends HTMLElement implements ActionContext, Ite
     this.list.load(page);
     this.isLoaded = true;
     // The page is of everything: if a filter is set, its own page is loaded as well.
-    if (!sameFilter(filter, EVERYTHING)) this.actions.applyFilter(filter);
+    if (!sameFilter(filter, EVERYTHING)) void this.actions.applyFilter(filter);
     else void this.actions.loadPinned();
     this.afterChange();
     if (reset) this.emit("inbox-event", { event: reset, resumed: false });

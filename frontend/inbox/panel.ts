@@ -10,8 +10,9 @@ import type { Strings, Texts } from "./strings.js";
 /** What the buttons and choices of the panel do. */
 export interface PanelActions {
   markAllRead(): void;
+  toggleSearch(): void;
   togglePreferences(): void;
-  changeFilter(change: Partial<Filter>): void;
+  changeFilter(change: Partial<Filter>): Promise<void>;
   showOlder(): void;
   /** Show what waits above the list. */
   showWaiting(isByKeyboard: boolean): void;
@@ -37,9 +38,10 @@ const PARTS: [Pick<Filter, "unreadOnly" | "folder">, keyof Strings][] = [
 
 export class Panel {
   private readonly markAll = tool("checks");
+  /** Shows and hides the search. */
+  readonly searchButton = tool("search");
   private readonly preferencesButton = tool("tune");
   private readonly closeButton = tool("close");
-  private readonly types = element("select");
   private readonly parts = PARTS.map(([filter, name]) => ({ filter, name, button: element("button", { type: "button" }) }));
   private readonly segments = element(
     "div",
@@ -52,9 +54,12 @@ export class Panel {
   readonly root: HTMLElement;
   private readonly heading = element("h2", { id: "heading" });
   private readonly count = element("span", { class: "count" });
-  private readonly filters = element("div", { class: "filters" }, this.segments, this.types);
+  /** The search stands here, once it is wanted. */
+  readonly search = element("div", { class: "search", role: "search", hidden: true });
+  private readonly filters = element("div", { class: "filters" }, this.segments, this.search);
   private readonly emptyText = element("p");
-  private readonly empty = element("div", { class: "empty" }, named("empty", this.emptyText));
+  // The page can put something of its own in the place of the text.
+  private readonly empty = element("div", { class: "empty" }, element("slot", { name: "empty" }, this.emptyText));
   private readonly scroller: HTMLElement;
   readonly listFrame: HTMLElement;
   private readonly keys = element("p", { class: "keys", id: "keys" });
@@ -80,7 +85,7 @@ export class Panel {
     this.root = element(
       "section",
       { class: "panel", part: "panel", id: "panel", "aria-labelledby": "heading", tabindex: -1 },
-      element("div", {}, this.heading, this.status.root, this.markAll, this.preferencesButton, this.closeButton),
+      element("div", {}, this.heading, this.status.root, this.markAll, this.searchButton, this.preferencesButton, this.closeButton),
       this.filters,
       signedOut.root,
       this.listFrame,
@@ -97,10 +102,10 @@ export class Panel {
     this.markAll.addEventListener("click", () => {
       if (!this.markAll.ariaDisabled) actions.markAllRead();
     });
+    this.searchButton.addEventListener("click", () => actions.toggleSearch());
     this.preferencesButton.addEventListener("click", () => actions.togglePreferences());
     this.closeButton.addEventListener("click", () => actions.close());
-    for (const { filter, button } of this.parts) button.addEventListener("click", () => actions.changeFilter(filter));
-    this.types.addEventListener("change", () => actions.changeFilter({ type: this.types.value || null }));
+    for (const { filter, button } of this.parts) button.addEventListener("click", () => void actions.changeFilter(filter));
     this.more.addEventListener("click", () => this.loadMore());
     // A click by keyboard has no position.
     this.newAbove.addEventListener("click", ({ detail }) => actions.showWaiting(detail === 0));
@@ -142,17 +147,16 @@ export class Panel {
     this.heading.replaceChildren(element("bdi", {}, label), this.count);
     // The words may be in another language than the page.
     setAttributes(this.root, { role: inline ? "region" : "dialog", lang: texts.language });
-    this.preferencesButton.hidden = !canFilter;
+    this.searchButton.hidden = this.preferencesButton.hidden = !canFilter;
     this.closeButton.hidden = inline;
+    name(this.searchButton, texts.text("search"));
     name(this.preferencesButton, texts.text("preferences"));
     name(this.closeButton, texts.text("close"));
     for (const { name, button } of this.parts) button.textContent = texts.text(name);
     this.more.textContent = texts.text("showOlder");
     this.keys.textContent = texts.text("keys");
     setAttributes(this.segments, { "aria-label": texts.text("show") });
-    setAttributes(this.types, { "aria-label": texts.text("type") });
     setAttributes(this.preferences, { "aria-label": texts.text("preferences") });
-    this.types.replaceChildren();
     this.signedOut.render(texts);
     this.status.render();
     this.showView(this.showsPreferences && canFilter);
@@ -170,11 +174,17 @@ export class Panel {
     const type = filter.type === null ? undefined : (types.get(filter.type) ?? filter.type);
     name(this.markAll, type === undefined ? texts.text("markAllRead") : texts.text("markTypeRead", { type }));
     this.empty.hidden = !isEmpty || !isLoaded || hasMore;
-    setText(this.emptyText, texts.text(emptyText(filter)));
+    setText(this.emptyText, texts.text(this.search.hidden ? emptyText(filter) : "emptyFiltered"));
     this.more.hidden = !hasMore || !isLoaded;
     this.newAbove.hidden = waiting === 0;
     setText(this.newAbove, waiting === 0 ? "" : `↑ ${texts.count("newAbove", waiting)}`);
-    this.renderFilter(filter, types);
+    this.renderFilter(filter);
+  }
+
+  /** Show the search, or hide it. */
+  showSearch(isShown: boolean): void {
+    this.search.hidden = !isShown;
+    setAttributes(this.searchButton, { "aria-expanded": String(isShown) });
   }
 
   /** Show the preferences, or the list. */
@@ -200,28 +210,16 @@ export class Panel {
     if (!this.isLoadingMore) this.actions.showOlder();
   }
 
-  private renderFilter(filter: Filter, types: ReadonlyMap<string, string>): void {
+  private renderFilter(filter: Filter): void {
+    setAttributes(this.search, { "data-folder": folderOf(filter) });
     for (const { filter: part, button } of this.parts) {
       const isShown = part.unreadOnly === filter.unreadOnly && folderOf(part) === folderOf(filter);
       setAttributes(button, { "aria-pressed": String(isShown) });
     }
-    if (this.types.childElementCount !== types.size + 1) {
-      const sorted = [...types].sort(([, a], [, b]) => a.localeCompare(b));
-      const options = sorted.map(([type, label]) => element("option", { value: type }, label));
-      this.types.replaceChildren(element("option", { value: "" }, this.texts().text("allTypes")), ...options);
-    }
-    this.types.value = filter.type ?? "";
   }
 }
 
 function emptyText(filter: Filter): keyof Strings {
-  const { type, unreadOnly } = filter;
   if (folderOf(filter) !== "INBOX") return "emptyFolder";
-  if (type !== null) return "emptyFiltered";
-  return unreadOnly ? "emptyUnread" : "empty";
-}
-
-/** A slot: the page can put something of its own in the place of these nodes. */
-function named(slot: string, ...nodes: Node[]): HTMLSlotElement {
-  return element("slot", { name: slot }, ...nodes);
+  return filter.unreadOnly ? "emptyUnread" : "empty";
 }

@@ -9,6 +9,9 @@ export const loadContentParts = (): Promise<typeof import("./content_parts.js")>
 /** Show the preferences. */
 export const loadPreferencesView = (): Promise<typeof import("./preferences_view.js")> => import("./preferences_view.js");
 
+/** Search, filter, and change all that is found. */
+export const loadSearch = (): Promise<typeof import("./search.js")> => import("./search.js");
+
 /** Ask until when to snooze. */
 export const loadSnoozeMenu = (): Promise<typeof import("./snooze_menu.js")> => import("./snooze_menu.js");
 

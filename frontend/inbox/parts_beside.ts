@@ -6,6 +6,8 @@ export const loadContentParts = (): Promise<typeof import("./content_parts.js")>
 
 export const loadPreferencesView = (): Promise<typeof import("./preferences_view.js")> => loadBeside("preferences");
 
+export const loadSearch = (): Promise<typeof import("./search.js")> => loadBeside("search");
+
 export const loadSnoozeMenu = (): Promise<typeof import("./snooze_menu.js")> => loadBeside("snooze");
 
 export const loadDiagnosis = (): Promise<typeof import("./diagnosis.js")> => loadBeside("diagnosis");

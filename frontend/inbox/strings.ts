@@ -17,8 +17,33 @@ export interface Strings {
   show: string;
   all: string;
   unread: string;
+  /** Search in the list, and filter it. */
+  search: string;
   type: string;
   allTypes: string;
+  category: string;
+  allCategories: string;
+  priority: string;
+  allPriorities: string;
+  low: string;
+  normal: string;
+  /** Which states are shown: all, or only those that are new, seen, read or pinned. */
+  state: string;
+  allStates: string;
+  onlyNew: string;
+  onlySeen: string;
+  onlyRead: string;
+  onlyPinned: string;
+  /** Read aloud: how many there are, and that there may be more. */
+  found: Counted;
+  foundMore: Counted;
+  archiveAll: string;
+  deleteAll: string;
+  /** Asked before all of a list is deleted. */
+  askDeleteAll: string;
+  cancel: string;
+  archivedAll: string;
+  deletedAll: string;
   showOlder: string;
   showMore: string;
   showLess: string;

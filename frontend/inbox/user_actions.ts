@@ -3,8 +3,8 @@
 import type { Notification } from "../client/index.js";
 import type { Feed } from "./feed.js";
 import type { ItemActions } from "./item.js";
-import { EVERYTHING, type Filter, folderOf, type InboxList, sameFilter } from "./list.js";
-import { loadPreferencesView, loadSnoozeMenu } from "./parts.js";
+import { EVERYTHING, type Filter, folderOf, InboxList, sameFilter } from "./list.js";
+import { loadPreferencesView, loadSearch, loadSnoozeMenu } from "./parts.js";
 import type { Panel, PanelActions } from "./panel.js";
 import type { PendingChange, PendingChanges } from "./pending_changes.js";
 import { upcomingTime } from "./relative_time.js";
@@ -40,6 +40,8 @@ type Run<Result> = (source: InboxSource) => Promise<Result>;
 type Undo = (source: InboxSource) => Promise<unknown>;
 
 export class UserActions implements ItemActions, PanelActions {
+  /** What lists are made of: the search needs another kind. */
+  List = InboxList;
   readonly refreshes = new Throttle(() => this.loadStale(), REFRESH_MS);
 
   constructor(private readonly context: ActionContext) {}
@@ -144,20 +146,16 @@ export class UserActions implements ItemActions, PanelActions {
     return this.context.dispatchOpen(notification);
   }
 
-  async loadGroup({ id }: Notification): Promise<readonly Notification[]> {
-    let found: readonly Notification[] = [];
-    await this.run(async (source) => {
-      found = await source.loadGroup(id);
-    });
-    return found;
+  changeFilter(change: Partial<Filter>): Promise<void> {
+    return this.applyFilter({ ...this.context.list.filter, ...change });
   }
 
-  changeFilter(change: Partial<Filter>): void {
-    this.applyFilter({ ...this.context.list.filter, ...change });
+  applyFilter(filter: Filter): Promise<void> {
+    return this.run((source) => this.loadFiltered(source, filter));
   }
 
-  applyFilter(filter: Filter): void {
-    void this.run((source) => this.loadFiltered(source, filter));
+  toggleSearch(): void {
+    void this.run(async (source) => (await loadSearch()).toggleSearch(this.context, source));
   }
 
   showOlder(): void {
@@ -306,7 +304,7 @@ export class UserActions implements ItemActions, PanelActions {
 
   private async loadFiltered(source: InboxSource, filter: Filter): Promise<void> {
     const { context } = this;
-    const filtered = context.list.filtered(filter);
+    const filtered = context.list.filtered(filter, this.List);
     context.list = filtered;
     context.panel.scrollToTop();
     context.feed.release();

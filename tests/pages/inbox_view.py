@@ -45,6 +45,18 @@ class InboxView:
         await self.snooze_menu.get_by_role("button", name=until).click()
         await self.root.page.mouse.move(0, 0)
 
+    async def open_search(self) -> Locator:
+        """Open the search, unless it is open, and return it."""
+        search = self.root.get_by_role("search")
+        if not await search.is_visible():
+            await self.root.get_by_role("button", name="Search", exact=True).click()
+        return search
+
+    async def choose(self, name: str, value: str) -> None:
+        """Choose one of the search's conditions: `Type`, `Category`, `Priority` or `State`."""
+        search = await self.open_search()
+        await search.get_by_label(name, exact=True).select_option(value)
+
     async def delete(self, title: str) -> None:
         """Delete a notification without the time to undo it."""
         await self.take_out(title, "Delete")

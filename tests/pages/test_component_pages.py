@@ -437,9 +437,11 @@ async def test_the_filter_has_the_types_that_the_server_knows(
     )
     site.execute("alice", document, input={"type": "report", "enabled": False})
     inbox = await other_page.open()
+    search = await inbox.open_search()
 
     async def choices() -> list[str]:
-        return await inbox.root.get_by_label("Type", exact=True).locator("option").all_inner_texts()
+        types = search.get_by_label("Type", exact=True)
+        return await types.locator("option").all_inner_texts()
 
     await eventually(
         choices, ["All types", "Approvals", "Everything else", "Reports", "Security", "Tips"]

@@ -12,6 +12,32 @@ export const SNOOZE_WORDS = {
   pickTime: "Pick a date and time",
 } satisfies Partial<Strings>;
 
+/** The search. */
+export const SEARCH_WORDS = {
+  type: "Type",
+  allTypes: "All types",
+  category: "Category",
+  allCategories: "All categories",
+  priority: "Priority",
+  allPriorities: "All priorities",
+  low: "Low",
+  normal: "Normal",
+  state: "State",
+  allStates: "All states",
+  onlyNew: "New",
+  onlySeen: "Seen",
+  onlyRead: "Read",
+  onlyPinned: "Pinned",
+  found: "{n} found",
+  foundMore: "{n} or more found",
+  archiveAll: "Archive all",
+  deleteAll: "Delete all",
+  askDeleteAll: "Delete everything in this list, also what is not on the screen?",
+  cancel: "Cancel",
+  archivedAll: "All archived.",
+  deletedAll: "All deleted.",
+} satisfies Partial<Strings>;
+
 /** The preferences. */
 export const PREFERENCES_WORDS = {
   preferencesIntro: "What should reach you? What is in the inbox stays.",
@@ -36,6 +62,7 @@ export const CONTENT_WORDS = {
 
 /** All of them: a value would be in every part. */
 export type PartWords = typeof SNOOZE_WORDS &
+  typeof SEARCH_WORDS &
   typeof PREFERENCES_WORDS &
   typeof ALERT_WORDS &
   typeof CONTENT_WORDS;
