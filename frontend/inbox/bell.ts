@@ -4,7 +4,7 @@ import { element, icon, setAttributes, setText } from "./dom.js";
 import type { Texts } from "./strings.js";
 
 export class Bell {
-  private readonly badge = element("span", { class: "badge" });
+  private readonly badge = element("span", { class: "badge", part: "badge" });
   readonly button = element(
     "button",
     { type: "button", class: "bell", part: "bell", "aria-haspopup": "dialog", "aria-controls": "panel" },

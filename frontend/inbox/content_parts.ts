@@ -1,5 +1,5 @@
 /**
- * What few notifications have: a picture, buttons, a group, a formatted message, a link by what they are about; and their
+ * What few notifications have: a picture or an icon, what the page draws, buttons, a group, a formatted message, a link by what they are about; and their
  * data, for developers. A script of its own beside the component, loaded with the first of them; until then, and without it,
  * their texts are shown.
  */
@@ -10,6 +10,7 @@ import type { Row } from "./arrangement.js";
 import css from "./content_parts.shadow.css";
 import { element, icon, setAttributes } from "./dom.js";
 import type { ItemSettings } from "./item.js";
+import { attempt, namedIcon } from "./icons.js";
 import { CONTENT_WORDS } from "./languages/en_parts.js";
 import { markdown } from "./markdown.js";
 import { fullTime, relativeTime } from "./relative_time.js";
@@ -40,7 +41,8 @@ export function showParts(
     if (shadow instanceof ShadowRoot) adoptStyles(shadow, css);
   });
   const { notification } = row;
-  showAvatar(root, notification);
+  showContent(root, notification, settings);
+  showAvatar(root, notification, settings);
   showMessage(message, notification);
   showChoices(root, message, row, settings);
   showGroup(root, row, settings);
@@ -48,17 +50,49 @@ export function showParts(
   if (settings.showsData) showData(root, notification, settings);
 }
 
-/** The picture of the actor, or the icon if it is one, or the first letter of the actor's name. */
-function showAvatar(root: HTMLElement, { actor, icon: named }: Notification): void {
+/** Show what the page draws in place of the usual content, if it does. The row, its name and its buttons stay. */
+function showContent(root: HTMLElement, notification: Notification, { renderRow }: ItemSettings): void {
+  const made = renderRow && attempt(() => renderRow(notification));
+  const shown = root.querySelector(".content");
+  setAttributes(root, { "data-content": made !== null && made !== undefined });
+  if (!made) {
+    shown?.remove();
+    return;
+  }
+  // The same node stays in its place, with its focus.
+  if (shown?.childNodes.length === 1 && shown.firstChild === made) return;
+  const place = shown ?? element("div", { class: "content", part: "content" });
+  place.replaceChildren(made);
+  // The row is the one tab stop of the list; arrow keys reach what is in it.
+  for (const each of place.querySelectorAll<HTMLElement>("a, button, summary")) each.tabIndex = -1;
+  if (shown) return;
+  place.addEventListener("click", (event) => {
+    const link = root.querySelector<HTMLElement>("h3 a");
+    if (!link || (event.target as Element).closest("a, button, input, label, select, summary, textarea")) return;
+    // Once, also where a target's link would be followed.
+    event.stopPropagation();
+    link.click();
+  });
+  root.prepend(place);
+}
+
+/** The picture of the actor, or the icon if it is one; or the first letter of the actor's name, or the icon that is named. */
+function showAvatar(root: HTMLElement, notification: Notification, { icons }: ItemSettings): void {
+  const { actor, icon: named } = notification;
   const src = safeLink(actor?.picture) ?? safeLink(named);
   const letter = [...(actor?.name ?? "")][0]?.toUpperCase() ?? "";
   const shown = root.querySelector<HTMLElement>(".avatar");
-  const key = src ?? letter;
+  const drawn = src === null && letter === "" ? namedIcon(notification, icons) : null;
+  const key = src ?? (letter || (drawn ? `icon ${named}` : ""));
   if (shown?.dataset["shown"] === key) return;
   shown?.remove();
   setAttributes(root, { "data-avatar": key !== "" });
   if (key === "") return;
-  const avatar = element("span", { class: "avatar", "data-shown": key, "aria-hidden": "true" }, src === null && letter);
+  const avatar = element(
+    "span",
+    { class: "avatar", part: "icon", "data-shown": key, "aria-hidden": "true" },
+    drawn ?? (src === null && letter),
+  );
   if (src !== null) {
     // Who sends a picture need not learn which page it is on.
     const picture = element("img", { src, alt: "", loading: "lazy", referrerpolicy: "no-referrer" });
@@ -85,7 +119,7 @@ function showChoices(root: HTMLElement, after: HTMLElement, { notification, isGo
     choices?.remove();
     choices = element(
       "div",
-      { class: "choices", role: "group", "aria-labelledby": `title-${notification.id}`, "data-shown": key },
+      { class: "choices", part: "choices", role: "group", "aria-labelledby": `title-${notification.id}`, "data-shown": key },
       ...actions.map((action) => choice(root, action, settings)),
     );
     after.nextElementSibling?.after(choices);
@@ -121,7 +155,7 @@ function showGroup(root: HTMLElement, { notification }: Row, settings: ItemSetti
   const button = element("button", { type: "button", class: "link", tabindex: -1, "aria-expanded": "false" }, more);
   button.setAttribute("aria-label", `${more}: ${notification.title}`);
   button.addEventListener("click", () => void toggleGroup(button, list, notification, settings));
-  const line = element("div", { class: "group", "data-shown": key }, hasFolders ? button : more, others && ` · ${others}`, list);
+  const line = element("div", { class: "group", part: "group", "data-shown": key }, hasFolders ? button : more, others && ` · ${others}`, list);
   root.querySelector(".meta")?.before(line);
   if (hasFolders && groupKey && groupsOf(settings).has(groupKey)) void toggleGroup(button, list, notification, settings);
 }
@@ -168,7 +202,7 @@ async function toggleGroup(
 function choice(root: HTMLElement, { label, actionId, link }: NotificationAction, settings: ItemSettings): HTMLElement {
   const href = safeLink(link);
   const text = element("bdi", {}, label);
-  const attributes = { class: "choice", tabindex: -1 };
+  const attributes = { class: "choice", part: "choice", tabindex: -1 };
   const made = href
     ? element("a", { ...attributes, href, rel: "noopener noreferrer" }, text)
     : element("button", { ...attributes, type: "button", "data-action": actionId }, text);

@@ -49,11 +49,16 @@ export type IconName = keyof typeof PATHS;
 
 /** Create an icon, hidden from screen readers. */
 export function icon(name: IconName): SVGSVGElement {
+  return drawing(PATHS[name]);
+}
+
+/** Create an icon of a path on 24 by 24. */
+export function drawing(d: string): SVGSVGElement {
   const namespace = "http://www.w3.org/2000/svg";
   const svg = document.createElementNS(namespace, "svg");
   setAttributes(svg, { viewBox: "0 0 24 24", "aria-hidden": "true", class: "icon" });
   const path = document.createElementNS(namespace, "path");
-  path.setAttribute("d", PATHS[name]);
+  path.setAttribute("d", d);
   svg.append(path);
   return svg;
 }

@@ -3,6 +3,7 @@
 import type { Notification } from "../client/index.js";
 import type { Row } from "./arrangement.js";
 import { element, icon, setAttributes, setText } from "./dom.js";
+import type { Icons } from "./icons.js";
 import type { Panel } from "./panel.js";
 import { partsOf } from "./parts_of.js";
 import type { PendingChange } from "./pending_changes.js";
@@ -31,6 +32,8 @@ export interface ItemActions {
   open(notification: Notification): boolean;
 }
 
+export type RenderRow = (notification: Notification) => Node | null;
+
 /** What all rows have in common. */
 export interface ItemSettings {
   readonly actions: ItemActions;
@@ -41,6 +44,10 @@ export interface ItemSettings {
   readonly list: { readonly types: ReadonlyMap<string, string> };
   /** Show the data of notifications, for developers. */
   readonly showsData: boolean;
+  /** Draws the content of a row in place of the usual one, unless it returns null. */
+  readonly renderRow: RenderRow | undefined;
+  /** How the page draws the icons that notifications name. */
+  readonly icons: Icons | undefined;
   /** Whether there are other folders, and pins. */
   readonly hasFolders: boolean;
   /** Whether a change of this notification is on its way to the server. */
@@ -53,13 +60,14 @@ export interface ItemSettings {
  */
 export class Item {
   readonly root: HTMLElement;
-  private readonly title = element("h3", {});
-  private readonly message = element("div", { class: "message", dir: "auto" });
+  // Pages style the parts by ::part().
+  private readonly title = element("h3", { part: "title" });
+  private readonly message = element("div", { class: "message", part: "message", dir: "auto" });
   private readonly expand = control("link expand");
-  private readonly time = element("time", { dir: "auto" });
-  private readonly type = element("bdi", { class: "type" });
-  private readonly sender = element("span");
-  private readonly mark = element("bdi", { class: "mark" });
+  private readonly time = element("time", { part: "time", dir: "auto" });
+  private readonly type = element("bdi", { class: "type", part: "type" });
+  private readonly sender = element("span", { part: "sender" });
+  private readonly mark = element("bdi", { class: "mark", part: "mark" });
   private readonly note = element("span", { class: "note" });
   private readonly buttons = ROW_ACTIONS.map((action) => {
     const button = control("tool");
@@ -84,8 +92,8 @@ export class Item {
       this.title,
       this.message,
       this.expand,
-      element("div", { class: "meta" }, this.mark, this.type, this.sender, this.time, this.note),
-      element("div", { class: "actions" }, ...this.buttons.map(({ button }) => button)),
+      element("div", { class: "meta", part: "meta" }, this.mark, this.type, this.sender, this.time, this.note),
+      element("div", { class: "actions", part: "actions" }, ...this.buttons.map(({ button }) => button)),
     );
     this.expand.hidden = true;
     this.show(row);
@@ -120,12 +128,16 @@ export class Item {
 
   private show(row: Row): void {
     this.row = row;
-    const { texts, showsData } = this.settings;
+    const { texts } = this.settings;
     const { title, message, read, sender, actor, createdAt, link, priority } = row.notification;
-    setAttributes(this.root, { "data-unread": !read, "data-gone": row.isGone, "data-priority": priority });
+    setAttributes(this.root, {
+      part: `row ${read ? "" : "un"}read ${priority.toLowerCase()}`,
+      "data-unread": !read,
+      "data-gone": row.isGone,
+    });
     this.showMark(row.notification);
     this.showTitle(title, read, row.isGone ? null : safeLink(link ?? this.targetLink));
-    const parts = partsOf(row.notification, showsData, () => this.show(this.row));
+    const parts = partsOf(row.notification, this.settings, () => this.show(this.row));
     if (parts) parts.showParts(this.root, this.message, row, this.settings, this.setTargetLink);
     else this.message.textContent = message;
     this.message.hidden = message === "";

@@ -7,7 +7,7 @@
  * `alerts` (`toast`, `sound`, `browser`: what tells of arrivals beside the list); `show-data` (the data of notifications, for
  * developers). Properties: `tokenProvider`, a function that returns a token or
  * a promise of one and is called with `{refresh: true}` when the last was refused; `strings`, to replace texts; `snoozePresets`,
- * to replace the choices of a snooze; `source`, to show another kind of inbox. `forget()` removes what is stored: call it before signing out.
+ * to replace the choices of a snooze; `renderRow` and `icons`, to draw rows and icons; `source`, to show another kind of inbox. `forget()` removes what is stored: call it before signing out.
  * Events: `inbox-change`, `inbox-status`, `inbox-event`, `signed-out`, and `notification-open` (cancelable).
  * Slots: `signed-out` and `empty`.
  */
@@ -22,7 +22,8 @@ import type { Absence } from "./entries.js";
 import { Feed } from "./feed.js";
 import { Frames } from "./frames.js";
 import { GraphQLSource } from "./graphql_source.js";
-import type { ItemSettings } from "./item.js";
+import type { Icons } from "./icons.js";
+import type { ItemSettings, RenderRow } from "./item.js";
 import { languageOf, loadLanguage } from "./languages.js";
 import { EVERYTHING, folderOf, InboxList, isArrival, isNewer, type Page, pinnedFirst, rankOf, sameFilter } from "./list.js";
 import { ListStorage } from "./list_storage.js";
@@ -63,6 +64,8 @@ export class NotificationInbox extends HTMLElement implements ActionContext, Ite
   /** @internal */
   texts = new Texts("en");
   private ownStrings: Partial<Strings> | undefined;
+  private ownRows: RenderRow | undefined;
+  private ownIcons: Icons | undefined;
   private absence: Absence | undefined;
   private isOpen = false;
   private isLoaded = false;
@@ -151,6 +154,26 @@ export class NotificationInbox extends HTMLElement implements ActionContext, Ite
     this.updateTexts(true);
   }
 
+  /** Returns the content of a row, in place of the usual one, or null for that. */
+  get renderRow(): RenderRow | undefined {
+    return this.ownRows;
+  }
+
+  set renderRow(render: RenderRow | undefined) {
+    this.ownRows = render;
+    this.updateTexts(true);
+  }
+
+  /** Drawings of the icons that notifications name, by these names. */
+  get icons(): Icons | undefined {
+    return this.ownIcons;
+  }
+
+  set icons(icons: Icons | undefined) {
+    this.ownIcons = icons;
+    this.updateTexts(true);
+  }
+
   /** Returns the choices of a snooze at a moment, in place of the component's own. */
   declare snoozePresets: SnoozePresets | undefined;
 
@@ -204,7 +227,7 @@ export class NotificationInbox extends HTMLElement implements ActionContext, Ite
   // -- the life cycle ----------------------------------------------------------------------------------
 
   connectedCallback(): void {
-    upgradeProperties(this, ["tokenProvider", "source", "strings", "open"]);
+    upgradeProperties(this, ["tokenProvider", "source", "strings", "renderRow", "icons", "open"]);
     this.timesTimer = setInterval(() => this.feed.updateTimes(), UPDATE_TIMES_MS);
     this.listening = new AbortController();
     const { signal } = this.listening;

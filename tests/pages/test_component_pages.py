@@ -267,7 +267,7 @@ async def test_nothing_is_cut_off_on_a_phone(
 async def test_the_words_are_those_of_the_page(
     other_page: OtherSite, site: Site, language: str
 ) -> None:
-    site.send("alice", "22:00–23:00")
+    site.send("alice", "22:00–23:00", type="plain")
     direction = "rtl" if language == "ar" else "ltr"
     inbox = await other_page.open("inline", html=f'lang="{language}" dir="{direction}"')
     heading, count, today = LANGUAGES[language]

@@ -179,7 +179,7 @@ async def test_rows_with_parts_are_accessible(other_page: OtherSite, site: Site)
 
 async def test_plain_rows_load_nothing_more(other_page: OtherSite, site: Site) -> None:
     target = {"type": "shop.order", "objectId": "7"}
-    site.send("alice", "Plain", icon="bell", link="/", target=target)
+    site.send("alice", "Plain", type="plain", link="/", target=target)
     asked: list[str] = []
     other_page.page.on("request", lambda request: asked.append(request.url))
     inbox = await other_page.open()

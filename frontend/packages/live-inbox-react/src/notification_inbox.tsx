@@ -1,7 +1,7 @@
 /** `<notification-inbox>` as a component: attributes, properties, events and slots as props. */
 
 import type { Notification } from "live-inbox";
-import type { NotificationInbox as InboxElement, SnoozePresets, Strings } from "live-inbox/element";
+import type { Icons, NotificationInbox as InboxElement, RenderRow, SnoozePresets, Strings } from "live-inbox/element";
 import type { TokenSource } from "live-inbox/store";
 import { createElement, type CSSProperties, type ReactElement, type ReactNode, useEffect, useRef } from "react";
 
@@ -21,6 +21,10 @@ export interface NotificationInboxProps {
   strings?: Partial<Strings> | undefined;
   /** Returns the choices of a snooze at a moment, in place of the component's own. */
   snoozePresets?: SnoozePresets | undefined;
+  /** Draws the content of a row as a node of the DOM, or returns null for the usual one. Another function draws all rows anew. */
+  renderRow?: RenderRow | undefined;
+  /** Drawings of the icons that notifications name. */
+  icons?: Icons | undefined;
   className?: string | undefined;
   style?: CSSProperties | undefined;
   /** What stands in the place of the list while the server does not accept the sign-in: a link, for example. */
@@ -35,7 +39,7 @@ export interface NotificationInboxProps {
 
 /** The element. Its script is loaded in browsers only: what a server renders is an empty element. */
 export function NotificationInbox(props: NotificationInboxProps): ReactElement {
-  const { token, strings, snoozePresets, signedOut, empty, className } = props;
+  const { token, strings, snoozePresets, renderRow, icons, signedOut, empty, className } = props;
   const element = useRef<InboxElement>(null);
   const latest = useRef(props);
   useEffect(() => {
@@ -60,6 +64,12 @@ export function NotificationInbox(props: NotificationInboxProps): ReactElement {
   useEffect(() => {
     if (element.current) element.current.snoozePresets = snoozePresets;
   }, [snoozePresets]);
+  useEffect(() => {
+    if (element.current) element.current.renderRow = renderRow;
+  }, [renderRow]);
+  useEffect(() => {
+    if (element.current) element.current.icons = icons;
+  }, [icons]);
   useEffect(() => {
     const { current } = element;
     const on = (name: string, listener: (event: CustomEvent) => void): (() => void) => {
