@@ -50,6 +50,22 @@ def test_cleaning_takes_rows_and_leaves_what_migrations_made() -> None:
 
 @pytest.mark.stack("production")
 @pytest.mark.django_db(transaction=True)
+def test_cleaning_truncates_what_has_grown_large() -> None:
+    kept = (ContentType.objects.count(), Permission.objects.count())
+    User.objects.bulk_create(User(username=f"user{n}", first_name="x" * 100) for n in range(8000))
+    sizes = []
+    for _ in range(2):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_relation_size('auth_user')")
+            sizes.append(cursor.fetchone()[0])
+        cleaning.empty_database("default")
+    assert sizes[0] > cleaning.LARGE_BYTES
+    assert sizes[1] == 0
+    assert (ContentType.objects.count(), Permission.objects.count()) == kept
+
+
+@pytest.mark.stack("production")
+@pytest.mark.django_db(transaction=True)
 def test_cleaning_ends_what_a_failed_test_left(
     stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
