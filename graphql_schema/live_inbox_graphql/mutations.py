@@ -11,14 +11,14 @@ from typing import Annotated, Any, TypeVar
 
 import strawberry
 
-from live_inbox import selectors, services
+from live_inbox import services
 from live_inbox.errors import InvalidInput
 from live_inbox.identity.callers import Caller
 from live_inbox.identity.tickets import TICKET_SECONDS, issue_ticket
 from live_inbox.selectors import ListFilter
+from live_inbox.selectors.preferences_for_caller import preference_for_caller
 from live_inbox.services.access import sign_out_everywhere
 from live_inbox.services.change_rate import take_change
-from live_inbox.user_locale import locale_of
 from live_inbox_graphql import campaigns, changes, ids
 from live_inbox_graphql.arguments import named_by_client
 from live_inbox_graphql.context import Context, Info, address_of
@@ -479,9 +479,7 @@ def _set_preference(caller: Caller, input: NotificationPreferenceInput) -> Notif
         set = services.set_preference(
             user_id=caller.user_id, type=input.type, enabled=input.enabled, channel=input.channel
         )
-    with locale_of(caller.user).active():
-        state = selectors.preference(user_id=caller.user_id, type=set.type)
-    return NotificationPreference.of(state)
+    return NotificationPreference.of(preference_for_caller(caller, type=set.type))
 
 
 def _sign_out_everywhere(caller: Caller) -> SignOutPayload:

@@ -14,7 +14,11 @@ from strawberry.relay import Node
 from live_inbox import selectors, services
 from live_inbox.errors import NotFound
 from live_inbox.identity.callers import Caller, refresh_caller
-from live_inbox.user_locale import locale_of
+from live_inbox.selectors.preferences_for_caller import (
+    channels_for_caller,
+    preferences_for_caller,
+    types_for_caller,
+)
 from live_inbox_graphql import campaigns, ids
 from live_inbox_graphql.context import Info
 from live_inbox_graphql.count_types import NotificationCounts
@@ -177,17 +181,12 @@ def _node(caller: Caller, id: str) -> Node | None:
 
 
 def _preferences(caller: Caller) -> list[NotificationPreference]:
-    with locale_of(caller.user).active():
-        states = selectors.preferences(user_id=caller.user_id)
-    return [NotificationPreference.of(state) for state in states]
+    return [NotificationPreference.of(state) for state in preferences_for_caller(caller)]
 
 
 def _types(caller: Caller) -> list[NotificationType]:
-    with locale_of(caller.user).active():
-        states = selectors.notification_types(user_id=caller.user_id)
-    return [NotificationType.of(state) for state in states]
+    return [NotificationType.of(state) for state in types_for_caller(caller)]
 
 
 def _channels(caller: Caller) -> list[NotificationChannel]:
-    with locale_of(caller.user).active():
-        return [NotificationChannel.of(channel) for channel in selectors.channels()]
+    return [NotificationChannel.of(channel) for channel in channels_for_caller(caller)]

@@ -65,6 +65,11 @@ class Refused(Exception):
         self.code = code
 
 
+Preference = dict[str, Any]
+"""A type and what its user wants of it, by the names of the JSON API."""
+
+Preferences = list[Preference]
+
 Counts = dict[str, list[tuple[Any, ...]]]
 """The names of types and of categories, each with total, unread, unseen, and whether these are exact."""
 
@@ -88,6 +93,11 @@ class Device(Protocol):
     def perform(self, notification_id: int, action_id: str) -> tuple[str, bool]: ...
     def counts(self) -> Counts: ...
     def mark_seen(self) -> int: ...
+    def types(self) -> tuple[Preferences, dict[str, str]]: ...
+    def preferences(self) -> Preferences: ...
+    def set_preference(
+        self, type: str, *, enabled: bool, channel: str | None = None
+    ) -> Preference: ...
     def next_change(self) -> Change: ...
     def close(self) -> None: ...
 
@@ -220,6 +230,24 @@ class JsonDevice(Socket):
         count: int = self._ask({"type": "mark_seen"}, "notifications_seen")["count"]
         return count
 
+    def types(self) -> tuple[Preferences, dict[str, str]]:
+        """Return the declared types, and the labels of the channels."""
+        answer = self._ask({"type": "get_types"}, "notification_types")
+        channels = {each["channel"]: each["label"] for each in answer["channels"]}
+        return answer["types"], channels
+
+    def preferences(self) -> Preferences:
+        answer = self._ask({"type": "get_preferences"}, "notification_preferences")
+        preferences: Preferences = answer["preferences"]
+        return preferences
+
+    def set_preference(self, type: str, *, enabled: bool, channel: str | None = None) -> Preference:
+        asked = {"type": "set_preference", "notification_type": type, "enabled": enabled}
+        preference: Preference = self._ask(asked | {"channel": channel}, "preference_set")[
+            "preference"
+        ]
+        return preference
+
     def _ask(self, asked: dict[str, Any], answer_type: str) -> dict[str, Any]:
         """Ask and wait for the answer. In this protocol the confirmation of a change is also its event."""
         self._is_listing = answer_type == "notifications_list"
@@ -280,6 +308,10 @@ NOTIFICATION = (
     "id title message type read data priority folder snoozedUntil pinned icon format"
     " performed_action: performedAction"
     " actor { userId name picture } target { type objectId } actions { label actionId link }"
+)
+PREFERENCE = (
+    "{ type enabled required label description category icon"
+    " channels { channel label enabled required } }"
 )
 EVENTS = f"""subscription ($after: String) {{ notificationEvents(after: $after) {{
     __typename position unreadCount
@@ -423,6 +455,28 @@ class GraphQLDevice(Socket):
     def mark_seen(self) -> int:
         count: int = self.ask("mutation { markSeen { count } }")["markSeen"]["count"]
         return count
+
+    def types(self) -> tuple[Preferences, dict[str, str]]:
+        """Return the declared types, and the labels of the channels."""
+        answer = self.ask(
+            f"{{ notificationTypes {PREFERENCE} notificationChannels {{ channel label }} }}"
+        )
+        channels = {each["channel"]: each["label"] for each in answer["notificationChannels"]}
+        return answer["notificationTypes"], channels
+
+    def preferences(self) -> Preferences:
+        answer = self.ask(f"{{ notificationPreferences {PREFERENCE} }}")
+        preferences: Preferences = answer["notificationPreferences"]
+        return preferences
+
+    def set_preference(self, type: str, *, enabled: bool, channel: str | None = None) -> Preference:
+        given = {"type": type, "enabled": enabled} | ({"channel": channel} if channel else {})
+        query = (
+            "mutation ($input: NotificationPreferenceInput!)"
+            f" {{ setNotificationPreference(input: $input) {PREFERENCE} }}"
+        )
+        preference: Preference = self.ask(query, input=given)["setNotificationPreference"]
+        return preference
 
     def ask(self, query: str, **variables: Any) -> dict[str, Any]:
         """Run an operation over the socket and return its data; raise Refused with the error's code."""

@@ -126,9 +126,15 @@ def test_the_json_api(scopes: tuple[str, ...], server: ServerThread, alice: int,
         marked = client.hear()
         client.say({"type": "send_notification", "user_id": bob, "title": "x"})
         sent = client.hear()
+        client.say({"type": "set_preference", "notification_type": "a", "enabled": False})
+        preferred = client.hear()
+        client.say({"type": "get_preferences"})
+        assert client.hear()["type"] == "notification_preferences"
     is_writer = not scopes or WRITE in scopes
     assert marked["success"] is is_writer
     assert is_writer or marked["error"]["code"] == "FORBIDDEN"
+    assert preferred["success"] is is_writer
+    assert is_writer or preferred["error"]["code"] == "FORBIDDEN"
     assert sent["success"] is (ANYONE in scopes)
     assert ANYONE in scopes or sent["error"]["code"] == "FORBIDDEN"
 

@@ -52,9 +52,7 @@ OPERATIONS = (
 )
 """What every path has to have done."""
 SERVICE_OPERATIONS = (*OPERATIONS, "send", "keyed send_many", "campaign")
-JSON_OPERATIONS = tuple(
-    each for each in OPERATIONS if each not in ("send_many", "set_preference", "edit", "recall")
-)
+JSON_OPERATIONS = tuple(each for each in OPERATIONS if each not in ("send_many", "edit", "recall"))
 """What the JSON API can do."""
 SENT = ("type", "message", "link", "data", "expires_at", "sender", "group_key")
 EXPECTED_REFUSALS = (
@@ -111,8 +109,8 @@ def required_of_writers() -> Iterator[str]:
     for path in ("service", "http", "socket"):
         for operation in SERVICE_OPERATIONS if path == "service" else OPERATIONS:
             yield f"commit {path} {operation}"
-        yield f"suppressed {path} unwanted send"
         yield f"scheduled {path} later send"
+    yield from (f"suppressed {path} unwanted send" for path in PATHS)
     yield from (f"commit json {operation}" for operation in JSON_OPERATIONS)
     for path in PATHS:
         yield from (f"compared writer {path}.{name}" for name in ("commit", *SENT))

@@ -20,6 +20,7 @@ from tests.chaos.history import (
     ALL_READ,
     COMMITTED,
     DELETED,
+    PREFERENCE,
     READ,
     SUPPRESSED,
     UNKNOWN,
@@ -44,7 +45,7 @@ class JsonWriter(JsonChanges, ClientWriter):
         return {
             self._send: 30,
             self._expiring: 8,
-            self._unwanted: 4,
+            self._prefer: 4,
             self._mark: 30,
             self._mark_all: 4,
             self._delete: 8,
@@ -60,8 +61,13 @@ class JsonWriter(JsonChanges, ClientWriter):
         content = self.content() | {"expires_at": self.expiry()}
         self._send_once(inbox, token, "expiring send", content)
 
-    def _unwanted(self, inbox: int, token: str) -> None:
-        """Send what the recipient may have turned off."""
+    def _prefer(self, inbox: int, token: str) -> None:
+        """Turn a type off or on, and send what may be unwanted."""
+        self.claim(inbox, PREFERENCE, UNKNOWN, operation="set_preference")
+        enabled = not self.is_thorough and self.rng.random() < 0.3
+        message = {"type": "set_preference", "notification_type": UNWANTED, "enabled": enabled}
+        self.until_done(partial(self.request, token, message))
+        self.claim(inbox, PREFERENCE, COMMITTED, operation="set_preference")
         self._send_once(inbox, token, "unwanted send", self.content() | {"type": UNWANTED})
 
     def _send_once(self, inbox: int, token: str, operation: str, content: dict[str, Any]) -> None:

@@ -41,6 +41,8 @@ def test_every_path_operation_and_field_is_required() -> None:
         "suppressed http unwanted send",
         "compared writer socket.message",
         "commit json delete",
+        "commit json set_preference",
+        "suppressed json unwanted send",
         "compared writer json.data",
         "events expired",
     } <= required

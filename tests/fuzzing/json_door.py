@@ -16,6 +16,7 @@ from tests.fuzzing.door import Door
 from tests.fuzzing.json_folders import Folders, Stale
 from tests.fuzzing.json_messages import Messages, Sent
 from tests.fuzzing.json_model import MAX_FAULTS, JsonModel
+from tests.fuzzing.json_settings import Settings
 from tests.fuzzing.raw_socket import RawSocket
 from tests.fuzzing.soundness import Unsound, mute
 from tests.fuzzing.target import TOKEN_SECONDS
@@ -24,6 +25,7 @@ LISTS = [
     f'{{"type":"get_notifications","limit":100,"folder":"{folder}"}}'
     for folder in ("inbox", "archive", "snoozed", "grouped")
 ]
+PREFERENCES = '{"type":"get_preferences"}'
 GROUPS = 5
 MARKER_ID = b"4611686018427387904"
 MARKER = f'{{"type":"mark_read","notification_id":{MARKER_ID.decode()}}}'
@@ -111,10 +113,11 @@ class JsonDoor(Door):
         return len(sent)
 
     def _converse(self, random: Random, client: RawSocket, sent: list[Sent]) -> None:
-        client.send([_encoded(Sent(each)) for each in LISTS])
-        client.read_until(lambda frames: len(frames) >= len(LISTS))
-        pages = [json.loads(client.frames.pop(0).payload) for _ in LISTS]
-        model = JsonModel(Folders(*pages))
+        first = [*LISTS, PREFERENCES]
+        client.send([_encoded(Sent(each)) for each in first])
+        client.read_until(lambda frames: len(frames) >= len(first))
+        *pages, preferences = [json.loads(client.frames.pop(0).payload) for _ in first]
+        model = JsonModel(Folders(*pages), Settings(preferences))
         if model.folders.is_whole:
             self._learn_groups(client, model.folders)
         messages = Messages(

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from tests.fuzzing.json_change_messages import BULK
+from tests.fuzzing.json_settings import SETTINGS, wrong_setting
 
 OPTIONAL_TEXTS = ("message", "link", "expires_at", "idempotency_key", "group_key")
 FILTER_KEYS = ("folder", "pinned_only", "types", "categories", "priorities", "read", "seen", "text")
@@ -32,6 +33,8 @@ def wrong_fields(action: str, fields: Json) -> list[str]:
         return _wrong_conditions(fields, [])
     if action in ("mark_seen", "get_counts"):
         return []
+    if action in SETTINGS:
+        return wrong_setting(action, fields)
     if action == "undo":
         return [] if isinstance(fields.get("undo_token"), str) else ["undo_token"]
     if action == "cancel_send":

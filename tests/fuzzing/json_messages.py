@@ -13,6 +13,7 @@ from tests.fuzzing.json_change_messages import (
     change_pairs,
     filter_pairs,
 )
+from tests.fuzzing.json_settings import SETTINGS, setting_pairs
 
 MAX_BYTES = 65_536
 MAX_DEPTH = 64
@@ -58,6 +59,7 @@ ACTIONS = (
     *("send_notification", "get_notifications", "mark_read", "mark_unread", "mark_all_read"),
     *("delete_notification", "ping", "refresh_token"),
     *CHANGES,
+    *SETTINGS,
 )
 GARBAGE = (
     *("", " ", "{", "}", "null", "[]", "1", '"x"', "{}", "[{}]", "\ufeff{}", "\x00", "{'a':1}"),
@@ -142,6 +144,8 @@ class Messages:
             return fields, True
         if action == "ping":
             return [], True
+        if action in SETTINGS:
+            return setting_pairs(self._random, action), True
         if action == "mark_all_read":
             return filter_pairs(self._random), True
         fields = change_pairs(self._random, action, self._id(), self.undo_tokens)
@@ -211,6 +215,8 @@ class Messages:
                         "until",
                         "undo_token",
                         "action_id",
+                        "enabled",
+                        "channel",
                     ),
                 )
                 pairs.append((self._random.choice(more), value))

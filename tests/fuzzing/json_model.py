@@ -15,6 +15,7 @@ from tests.fuzzing.json_change_messages import ACTION_ID, BULK
 from tests.fuzzing.json_field_rules import FILTER_KEYS, wrong_fields
 from tests.fuzzing.json_folders import UNDO_SECONDS, Folders, Stale
 from tests.fuzzing.json_messages import Sent, meaning
+from tests.fuzzing.json_settings import SETTINGS, Settings
 from tests.fuzzing.soundness import Unsound
 from tests.json_api.answers import ANSWERS
 
@@ -28,6 +29,8 @@ PAGE = 50
 MOST_OF_A_GROUP = 50
 NOT_OF_FOLDED = ("archive_notification", "snooze_notification", "pin_notification")
 """What cannot be done to what is folded: only to what it is folded under."""
+READS = ("get_notifications", "get_counts", "get_types", "get_preferences")
+"""What is answered by `error` when it fails."""
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 Json = dict[str, Any]
@@ -36,8 +39,9 @@ Json = dict[str, Any]
 class JsonModel:
     """One connection. `folders` is what its first lists have, of at most 100 rows each."""
 
-    def __init__(self, folders: Folders) -> None:
+    def __init__(self, folders: Folders, settings: Settings) -> None:
         self.folders = folders
+        self.settings = settings
         self.faults = 0
         self._at_once: deque[str] = deque()
         self._actions: deque[tuple[str, Json, Sent]] = deque()
@@ -229,13 +233,13 @@ class JsonModel:
             raise Unsound(f"{message}, and none of {self._to_fold} was folded")
         self._to_fold = None
         action, fields, sent = self._actions.popleft()
-        if message["type"] == "error" and action in ("get_notifications", "get_counts"):
+        if message["type"] == "error" and action in READS:
             _check_error(message, FAILURES)
             is_done = False
         elif message["type"] != _answer_type(action, fields, message):
             raise Unsound(f"{message} as the answer to {action}")
         else:
-            is_done = message.get("success", action in ("get_notifications", "get_counts"))
+            is_done = message.get("success", action in READS)
             if not is_done:
                 _check_error(message.get("error"), FAILURES)
         wrong = wrong_fields(action, fields)
@@ -244,7 +248,7 @@ class JsonModel:
         if is_done and action == "send_notification" and not fields.get("title"):
             raise Unsound(f"{message}, although there is no title: {sent}")
         if action == "send_notification":
-            self._take_sent(message, sent, is_done=is_done)
+            self._take_sent(message, fields, sent, is_done=is_done)
         elif action == "get_notifications":
             if sent.is_good and not is_done:
                 raise Unsound(f"{message} for {sent}")
@@ -256,6 +260,8 @@ class JsonModel:
             self._change_several(action, fields, message, sent, is_done=is_done)
         elif action == "undo":
             self._undo(fields, message, is_done=is_done)
+        elif action in SETTINGS:
+            self.settings.take(action, fields, message, is_done=is_done)
         elif action == "get_counts":
             self._check_numbers(message)
         elif action == "mark_seen":
@@ -266,13 +272,16 @@ class JsonModel:
             raise Unsound(f"{message}, although nothing was scheduled")
         self._left = None
 
-    def _take_sent(self, message: Json, sent: Sent, *, is_done: bool) -> None:
+    def _take_sent(self, message: Json, fields: Json, sent: Sent, *, is_done: bool) -> None:
         arrived, self._arrived = self._arrived, None
         if sent.is_good and not is_done:
             raise Unsound(f"{message} for {sent}")
         if arrived is not None and (not is_done or message["notification_id"] != arrived["id"]):
             raise Unsound(f"{message} after {arrived}")
-        if is_done and arrived is None and "idempotency_key" not in str(sent.data):
+        if not is_done or "idempotency_key" in str(sent.data):
+            return
+        self.settings.check_sent(fields, message)
+        if arrived is None and "suppressed" not in message:
             raise Unsound(f"{message} without a notification, for {sent}")
 
     def _check_list(self, message: Json, fields: Json) -> None:

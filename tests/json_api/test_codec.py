@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from live_inbox.content import CONTENT_FIELDS, GivenFields
 from live_inbox.json_api.codec import MAX_DEPTH, Malformed, Refused, decode, encode
+from live_inbox.json_api.failures import Failure
 from live_inbox.json_api.messages import (
     CLIENT_MESSAGES,
     Action,
     DeleteNotification,
-    Failure,
     GetCounts,
     GetNotifications,
     MarkAllRead,
@@ -28,6 +28,7 @@ from live_inbox.json_api.messages import (
     error,
     notifications_list,
 )
+from live_inbox.json_api.type_messages import GetPreferences, GetTypes, SetPreference
 
 pytestmark = pytest.mark.stack("embedded")
 
@@ -36,6 +37,14 @@ MAX_BYTES = 1024
 ACTIONS = {
     '{"type":"get_notifications"}': GetNotifications(limit=50, before_id=None),
     '{"type":"get_counts","limit":null}': GetCounts(),
+    '{"type":"get_types","x":1}': GetTypes(),
+    '{"type":"get_preferences"}': GetPreferences(),
+    '{"type":"set_preference","notification_type":"news","enabled":false}': SetPreference(
+        "news", False, "in_app"
+    ),
+    '{"type":"set_preference","notification_type":"news","enabled":true,"channel":"email"}': SetPreference(
+        "news", True, "email"
+    ),
     '{"type":"get_notifications","limit":null,"before_id":null}': GetNotifications(),
     '{"type":"get_notifications","limit":10,"before_id":456}': GetNotifications(10, 456),
     '{"type":"get_notifications","limit":"10","before_id":"456"}': GetNotifications(10, 456),
@@ -213,6 +222,15 @@ REFUSED = {
     f'{{"type":"send_notification",{REST},"data":[]}}': (SendNotification, "data"),
     f'{{"type":"send_notification",{REST},"data":"{{}}"}}': (SendNotification, "data"),
     f'{{"type":"send_notification",{REST},"link":0}}': (SendNotification, "link"),
+    '{"type":"set_preference","enabled":true}': (SetPreference, "notification_type"),
+    '{"type":"set_preference","enabled":true,"notification_type":5}': (
+        SetPreference,
+        "notification_type",
+    ),
+    '{"type":"set_preference","enabled":true,"notification_type":"a","channel":[]}': (
+        SetPreference,
+        "channel",
+    ),
 }
 
 # The same for what is no moment.
@@ -300,6 +318,16 @@ def test_action_with_a_wrong_field_is_refused_with_its_name(frame: str) -> None:
     assert caught.value.action is action
     assert (caught.value.failure.code, caught.value.failure.field) == ("BAD_USER_INPUT", field)
     assert caught.value.failure.message.startswith(f"{field} must be a ")
+
+
+@pytest.mark.parametrize("value", ["null", '"true"', "1", "[]"])
+def test_a_preference_is_on_or_off(value: str) -> None:
+    frame = f'{{"type":"set_preference","notification_type":"a","enabled":{value}}}'
+    with pytest.raises(Refused) as caught:
+        decode(frame, max_bytes=MAX_BYTES)
+    assert caught.value.failure == Failure(
+        "BAD_USER_INPUT", "enabled must be true or false.", field="enabled"
+    )
 
 
 @pytest.mark.parametrize("value", NO_MOMENTS)

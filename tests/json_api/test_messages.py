@@ -27,14 +27,13 @@ from live_inbox.events import Event, Folder, Kind, Person, Snapshot
 from live_inbox.internals.uvicorn_frames import MAX_FRAMES
 from live_inbox.json_api import close_codes, messages, protocol
 from live_inbox.json_api.codec import MAX_DEPTH, decode, encode
+from live_inbox.json_api.failures import WIRE_NAMES, ErrorBody, Failure
 from live_inbox.json_api.messages import (
     CLIENT_MESSAGES,
     DEFAULT_LIMIT,
     Action,
     CancelSend,
     DeleteNotification,
-    ErrorBody,
-    Failure,
     FaultCode,
     GetCounts,
     GetNotifications,
@@ -48,7 +47,18 @@ from live_inbox.json_api.messages import (
     ServerMessage,
     refusal,
 )
-from live_inbox.selectors import ListFilter
+from live_inbox.json_api.type_messages import (
+    ChannelObject,
+    ChannelPreference,
+    GetPreferences,
+    GetTypes,
+    SetPreference,
+    TypeObject,
+    notification_preferences,
+    notification_types,
+    preference_set,
+)
+from live_inbox.selectors import ChannelName, ChannelState, ListFilter, PreferenceState
 
 pytestmark = pytest.mark.stack("embedded")
 
@@ -307,9 +317,14 @@ REFUSALS: dict[type[Action], dict[str, Any]] = {
         "success": False,
         "error": {"code": "RATE_LIMITED", "message": "Too fast.", "retry_after": 1.5},
     },
+    SetPreference: {
+        "type": "preference_set",
+        "success": False,
+        "error": {"code": "RATE_LIMITED", "message": "Too fast.", "retry_after": 1.5},
+    },
     **{
         each: {"type": "error", "code": "RATE_LIMITED", "message": "Too fast.", "retry_after": 1.5}
-        for each in (GetNotifications, GetCounts)
+        for each in (GetNotifications, GetCounts, GetTypes, GetPreferences)
     },
 }
 
@@ -428,7 +443,7 @@ FILTER_KEYS = {"pinned_only" if each.name == "pinned" else each.name for each in
 def keys(kind: Any) -> dict[str, bool]:
     """The keys of a message, and whether each must be there."""
     if kind is SendNotification:
-        content = {messages.WIRE_NAMES.get(name, name): False for name in CONTENT_FIELDS}
+        content = {WIRE_NAMES.get(name, name): False for name in CONTENT_FIELDS}
         added = dict.fromkeys(
             ("expires_in_seconds", "deliver_at", "context", "idempotency_key"), False
         )
@@ -532,6 +547,13 @@ FAILURES = [
     Failure("RATE_LIMITED", "Wait.", retry_after=0.5),
     Failure("INTERNAL_SERVER_ERROR", "Failed."),
 ]
+PREFERENCE = PreferenceState(
+    "approval",
+    (ChannelState("in_app", "Inbox", True, True), ChannelState("email", "E-mail", False, False)),
+    label="Approvals",
+    description="Forms of yours.",
+    category="forms",
+)
 SAID: list[ServerMessage] = [
     *GUIDE_MESSAGES.values(),
     messages.notification(SNAPSHOT),
@@ -542,6 +564,9 @@ SAID: list[ServerMessage] = [
     messages.pong(),
     *(messages.error(code, "Not understood.") for code in FaultCode),
     *(messages.confirmation(action) for action, _ in CONFIRMED),
+    notification_types([PREFERENCE], [ChannelName("in_app", "Inbox")]),
+    notification_preferences([PREFERENCE]),
+    preference_set(PREFERENCE),
     *(refusal(action, failure) for action in get_args(Action) for failure in FAILURES),
 ]
 
@@ -599,6 +624,38 @@ def test_page_document_and_code_agree_on_the_notification_object() -> None:
         "group_count",
         "group_actors",
     ]
+
+
+def test_type_shows_what_is_declared_of_it_and_what_the_user_wants() -> None:
+    assert preference_set(PREFERENCE) == {
+        "type": "preference_set",
+        "success": True,
+        "preference": {
+            "type": "approval",
+            "enabled": True,
+            "required": True,
+            "label": "Approvals",
+            "description": "Forms of yours.",
+            "category": "forms",
+            "icon": None,
+            "channels": [
+                {"channel": "in_app", "label": "Inbox", "enabled": True, "required": True},
+                {"channel": "email", "label": "E-mail", "enabled": False, "required": False},
+            ],
+        },
+    }
+
+
+OBJECTS = {"Type": TypeObject, "Channel": ChannelObject, "ChannelPreference": ChannelPreference}
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_page_document_and_code_agree_on_the_other_objects(name: str) -> None:
+    own = keys(OBJECTS[name])
+    assert list(SCHEMAS[name]["properties"]) == list(own)
+    assert SCHEMAS[name]["required"] == [key for key, must in own.items() if must]
+    section = SECTIONS.get(f"The {name.lower()} object")
+    assert section is None or list(rows(section, under="key")) == list(own)
 
 
 def test_page_document_and_code_agree_on_errors() -> None:

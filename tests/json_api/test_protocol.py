@@ -20,6 +20,7 @@ from live_inbox.delivery.log import ResetReason
 from live_inbox.delivery.position import Position
 from live_inbox.events import Event, Folder, Kind, Reset, Snapshot
 from live_inbox.json_api.close_codes import JsonCloseCode
+from live_inbox.json_api.failures import Failure
 from live_inbox.json_api.messages import (
     Action,
     ArchiveAll,
@@ -27,7 +28,6 @@ from live_inbox.json_api.messages import (
     CancelSend,
     DeleteAll,
     DeleteNotification,
-    Failure,
     GetCounts,
     GetNotifications,
     MarkAllRead,
@@ -63,7 +63,15 @@ from live_inbox.json_api.protocol import (
     JsonProtocol,
     State,
 )
-from live_inbox.selectors import TypeCounts
+from live_inbox.json_api.type_messages import (
+    GetPreferences,
+    GetTypes,
+    SetPreference,
+    notification_preferences,
+    notification_types,
+    preference_set,
+)
+from live_inbox.selectors import ChannelState, PreferenceState, TypeCounts
 
 pytestmark = pytest.mark.stack("embedded")
 
@@ -83,6 +91,7 @@ SNOOZE = '{{"type":"snooze_notification","notification_id":{},"until":"2024-01-0
 DELETE_UNDOABLY = '{{"type":"delete_notification","notification_id":{},"undoable":true}}'
 PERFORM = '{{"type":"perform_action","notification_id":{},"action_id":"yes"}}'
 SEEN = '{"type":"mark_seen"}'
+MUTE = '{"type":"set_preference","notification_type":"news","enabled":false}'
 PING = '{"type":"ping"}'
 NO_ID = '{"type":"mark_read"}'
 WRONG_TITLE = '{"type":"send_notification","user_id":7,"title":5}'
@@ -174,6 +183,14 @@ class Inbox:
                 return answer, self.sequence if ids else None
             case Undo():
                 return NOT_FOUND
+            case GetTypes():
+                return notification_types([], []), None
+            case GetPreferences():
+                return notification_preferences([]), None
+            case SetPreference():
+                channel = ChannelState("in_app", "in_app", action.enabled, False)
+                name = action.notification_type
+                return preference_set(PreferenceState(name, (channel,), name, "")), None
         if action.notification_id not in self.notifications:
             return NOT_FOUND
         if isinstance(action, PerformAction):
@@ -869,6 +886,7 @@ ASKABLE = st.one_of(
     st.builds(DELETE_UNDOABLY.format, IDS),
     st.just(SEEN),
     st.just('{"type":"get_counts"}'),
+    st.sampled_from(['{"type":"get_types"}', '{"type":"get_preferences"}', MUTE]),
 )
 CHANGES = st.one_of(
     st.just(SendNotification("7", {"title": "A"})),
@@ -888,6 +906,7 @@ CHANGES = st.one_of(
     st.builds(PerformAction, IDS, st.just("no")),
     st.just(MarkSeen()),
     st.just(GetCounts()),
+    st.just(SetPreference("news", True)),
 )
 
 

@@ -8,7 +8,7 @@ from live_inbox import selectors, services
 from live_inbox.conf import inbox_settings
 from live_inbox.identity.callers import Caller
 from live_inbox.identity.scopes import Right, require
-from live_inbox.json_api import messages
+from live_inbox.json_api import messages, type_messages
 from live_inbox.json_api.messages import (
     Action,
     ArchiveAll,
@@ -34,7 +34,20 @@ from live_inbox.json_api.messages import (
     UnpinNotification,
     UnsnoozeNotification,
 )
+from live_inbox.json_api.type_messages import (
+    GetPreferences,
+    GetTypes,
+    PreferenceSet,
+    SetPreference,
+)
+from live_inbox.request_threads import Use
 from live_inbox.selectors import EVERYTHING
+from live_inbox.selectors.preferences_for_caller import (
+    channels_for_caller,
+    preference_for_caller,
+    preferences_for_caller,
+    types_for_caller,
+)
 from live_inbox.services.bulk_changes import MOST
 from live_inbox.services.cancel_for_caller import cancel_for_caller
 from live_inbox.services.change_rate import take_change
@@ -44,14 +57,14 @@ Performed = tuple[ServerMessage, int | None]
 """The answer, and the sequence of the caller's inbox after the action if it was touched."""
 
 
-def changed_inbox(caller: Caller, action: Action) -> str | None:
-    """Return the primary key of the user whose inbox an action changes; None for one that only reads."""
+def use_of(caller: Caller, action: Action) -> Use:
+    """Return what an action uses the database for."""
     match action:
         case SendNotification():
-            return action.user_id
-        case GetNotifications() | GetCounts():
-            return None
-    return caller.user_id
+            return Use(caller.user_id, action.user_id)
+        case GetNotifications() | GetCounts() | GetTypes() | GetPreferences():
+            return Use(caller.user_id)
+    return Use(caller.user_id, caller.user_id)
 
 
 def perform(caller: Caller, action: Action) -> Performed:
@@ -71,6 +84,12 @@ def perform(caller: Caller, action: Action) -> Performed:
             return _list(user_id, action)
         case GetCounts():
             return messages.notification_counts(selectors.type_counts(user_id=user_id)), None
+        case GetTypes():
+            types, channels = types_for_caller(caller), channels_for_caller(caller)
+            return type_messages.notification_types(types, channels), None
+        case GetPreferences():
+            preferences = preferences_for_caller(caller)
+            return type_messages.notification_preferences(preferences), None
     require(caller.scopes, Right.WRITE)
     take_change(caller)
     match action:
@@ -84,6 +103,8 @@ def perform(caller: Caller, action: Action) -> Performed:
             seen = services.mark_seen(user_id=user_id)
             answer_seen = messages.notifications_seen(seen.count)
             return answer_seen, seen.position.sequence if seen.count else None
+        case SetPreference():
+            return _set_preference(caller, action), None
         case PerformAction():
             performed = services.perform_action(
                 user_id=user_id,
@@ -140,6 +161,16 @@ _SERVICES: dict[type[OneChange], Callable[..., services.Changed]] = {
     PinNotification: services.pin,
     UnpinNotification: services.unpin,
 }
+
+
+def _set_preference(caller: Caller, action: SetPreference) -> PreferenceSet:
+    set = services.set_preference(
+        user_id=caller.user.pk,
+        type=action.notification_type,
+        enabled=action.enabled,
+        channel=action.channel,
+    )
+    return type_messages.preference_set(preference_for_caller(caller, type=set.type))
 
 
 def _send(caller: Caller, action: SendNotification) -> Performed:

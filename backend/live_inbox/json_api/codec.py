@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
-from typing import Any, NoReturn, assert_never
+from typing import Any, NoReturn
 
 import orjson
 
-from live_inbox.content import CONTENT_FIELDS, clean_seconds
 from live_inbox.errors import InvalidInput
+from live_inbox.json_api.content_fields import content_of
+from live_inbox.json_api.failures import Failure
+from live_inbox.json_api.fields import moment_or_none, string, user_id
 from live_inbox.json_api.filters import choice, filter_of
 from live_inbox.json_api.messages import (
     CLIENT_MESSAGES,
     DEFAULT_LIMIT,
-    WIRE_NAMES,
     Action,
     ArchiveAll,
     CancelSend,
     DeleteAll,
     DeleteNotification,
-    Failure,
     FaultCode,
     GetCounts,
     GetNotifications,
@@ -35,11 +34,11 @@ from live_inbox.json_api.messages import (
     Undo,
 )
 from live_inbox.json_api.numbers import positive_number
+from live_inbox.json_api.type_messages import GetPreferences, GetTypes, SetPreference
+from live_inbox.notification_channels import IN_APP
 
 MAX_DEPTH = 64
 """Levels of a message: more than `data` may have, so that the domain refuses that by its name."""
-
-MAX_USER_ID_LENGTH = 255
 
 _SEND = "send_notification"
 _SEND_KEYS = {"user_id", "title", "message"}
@@ -172,17 +171,19 @@ def _action(kind: type[Action], fields: dict[str, Any], types: list[object]) -> 
         return _cancel(fields)
     if issubclass(kind, GetNotifications):
         return _get(fields)
-    if issubclass(kind, MarkSeen | GetCounts):
+    if issubclass(kind, MarkSeen | GetCounts | GetTypes | GetPreferences):
         return kind()
+    if issubclass(kind, SetPreference):
+        return _preference(fields)
     if issubclass(kind, PerformAction):
         number = positive_number("notification_id", fields)
-        return PerformAction(number, _text("action_id", fields.get("action_id")))
+        return PerformAction(number, string("action_id", fields.get("action_id")))
     if issubclass(kind, MarkAllRead | ArchiveAll | DeleteAll):
         return kind(filter_of(fields))
     if issubclass(kind, Undo):
-        return kind(_text("undo_token", fields.get("undo_token")))
+        return kind(string("undo_token", fields.get("undo_token")))
     if issubclass(kind, SnoozeNotification):
-        until = _moment("until", fields.get("until"))
+        until = moment_or_none("until", fields.get("until"))
         if until is None:
             raise InvalidInput("until is missing.", field="until")
         return SnoozeNotification(positive_number("notification_id", fields), until)
@@ -193,64 +194,33 @@ def _action(kind: type[Action], fields: dict[str, Any], types: list[object]) -> 
 
 
 def _send(fields: dict[str, Any], types: list[object]) -> SendNotification:
-    """Return a send whose content has the right JSON types; the service checks everything else."""
     if fields.get("notification_type") is None and types[-1] != _SEND:
         fields = {**fields, "notification_type": types[-1]}
-    user_id = _user_id(fields.get("user_id"))
-    content: Any = {name: _content(name, fields) for name in CONTENT_FIELDS}
-    if fields.get("context") is not None:
-        content["context"] = _object("context", fields["context"])
-    if fields.get("expires_in_seconds") is not None:
-        if content["expires_at"] is not None:
-            raise InvalidInput(
-                "expires_in_seconds cannot be given together with expires_at.",
-                field="expires_in_seconds",
-            )
-        seconds = positive_number("expires_in_seconds", fields)
-        content["expires_at"] = clean_seconds(seconds, field="expires_in_seconds")
-    if fields.get("deliver_at") is not None:
-        content["deliver_at"] = _moment("deliver_at", fields["deliver_at"])
+    recipient = user_id(fields.get("user_id"))
+    content = content_of(fields)
     key = fields.get("idempotency_key")
-    if key is not None:
-        key = _text("idempotency_key", key)
-    return SendNotification(user_id, content, key)
+    return SendNotification(
+        recipient, content, None if key is None else string("idempotency_key", key)
+    )
+
+
+def _preference(fields: dict[str, Any]) -> SetPreference:
+    enabled, channel = choice("enabled", fields), fields.get("channel")
+    if enabled is None:
+        raise InvalidInput("enabled must be true or false.", field="enabled")
+    return SetPreference(
+        string("notification_type", fields.get("notification_type")),
+        enabled,
+        IN_APP if channel is None else string("channel", channel),
+    )
 
 
 def _cancel(fields: dict[str, Any]) -> CancelSend:
     key, number = fields.get("idempotency_key"), fields.get("scheduled_id")
     return CancelSend(
         scheduled_id=None if number is None else positive_number("scheduled_id", fields),
-        idempotency_key=None if key is None else _text("idempotency_key", key),
+        idempotency_key=None if key is None else string("idempotency_key", key),
     )
-
-
-def _content(name: str, fields: dict[str, Any]) -> Any:
-    declared = CONTENT_FIELDS[name]
-    key = WIRE_NAMES.get(name, name)
-    value = fields.get(key)
-    match declared.json_type:
-        case "string":
-            return None if value is None else _text(key, value)
-        case "object":
-            return _object(key, value)
-        case "array":
-            return _list(key, value)
-        case "date-time":
-            return _moment(key, value)
-        case _:
-            assert_never(declared.json_type)
-
-
-def _object(field: str, value: object) -> dict[str, Any] | None:
-    if value is not None and not isinstance(value, dict):
-        raise InvalidInput(f"{field} must be a JSON object.", field=field)
-    return value
-
-
-def _list(field: str, value: object) -> list[Any] | None:
-    if value is not None and not isinstance(value, list):
-        raise InvalidInput(f"{field} must be a list.", field=field)
-    return value
 
 
 def _get(fields: dict[str, Any]) -> GetNotifications:
@@ -260,29 +230,3 @@ def _get(fields: dict[str, Any]) -> GetNotifications:
         before_id=None if before_id is None else positive_number("before_id", fields),
         filter=filter_of(fields),
     )
-
-
-def _text(field: str, value: object) -> str:
-    if not isinstance(value, str):
-        raise InvalidInput(f"{field} must be a string.", field=field)
-    return value
-
-
-def _moment(field: str, value: object) -> datetime | None:
-    if value is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise InvalidInput(f"{field} must be ISO 8601 with an offset or Z.", field=field)
-    return moment
-
-
-def _user_id(value: object) -> str:
-    if type(value) is int:
-        value = str(value)
-    if not isinstance(value, str) or not value.strip() or len(value) > MAX_USER_ID_LENGTH:
-        raise InvalidInput("user_id must be a number or a string.", field="user_id")
-    return value

@@ -17,12 +17,12 @@ from live_inbox.faults import RecurringFault
 from live_inbox.feed import Following
 from live_inbox.identity.authenticators import fresh_credentials, required_caller
 from live_inbox.identity.errors import AuthenticationFailed
-from live_inbox.json_api.actions import changed_inbox, perform
+from live_inbox.json_api.actions import perform, use_of
 from live_inbox.json_api.close_codes import close_frame
+from live_inbox.json_api.failures import Failure
 from live_inbox.json_api.messages import (
     CLIENT_MESSAGES,
     Action,
-    Failure,
     RefreshToken,
     Reload,
     token_expiring,
@@ -30,7 +30,7 @@ from live_inbox.json_api.messages import (
     token_refused,
 )
 from live_inbox.json_api.protocol import JsonProtocol, State
-from live_inbox.request_threads import Use, in_request_thread
+from live_inbox.request_threads import in_request_thread
 from live_inbox.sockets.session import CloseReason, SocketSession, WireProtocol
 
 logger = logging.getLogger(__name__)
@@ -186,7 +186,7 @@ class JsonConnection(WireProtocol):
         assert caller is not None
         try:
             answer, sequence = await in_request_thread(
-                Use(caller.user_id, changed_inbox(caller, action)), perform, caller, action
+                use_of(caller, action), perform, caller, action
             )
         except NotificationError as error:
             return Failure.of(error)

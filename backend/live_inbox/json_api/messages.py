@@ -9,13 +9,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Literal, NotRequired, Self, TypedDict, assert_never
+from typing import Any, Literal, NotRequired, TypedDict, assert_never, cast
 
 import orjson
 
 from live_inbox.content import GivenFields
-from live_inbox.errors import InvalidInput, NotificationError, RateLimited
 from live_inbox.events import Event, Folder, Snapshot
+from live_inbox.json_api.failures import ErrorBody, Failure
+from live_inbox.json_api.type_messages import (
+    GetPreferences,
+    GetTypes,
+    NotificationPreferences,
+    NotificationTypes,
+    PreferenceSet,
+    SetPreference,
+)
 from live_inbox.selectors import EVERYTHING, ListFilter, TypeCounts
 from live_inbox.selectors.counts_by_type import Count
 from live_inbox.snapshots import shown_icon
@@ -210,6 +218,9 @@ Action = (
     | MarkSeen
     | PerformAction
     | OneChange
+    | GetTypes
+    | GetPreferences
+    | SetPreference
 )
 
 CLIENT_MESSAGES: dict[str, type[Action | Ping | RefreshToken]] = {
@@ -232,6 +243,9 @@ CLIENT_MESSAGES: dict[str, type[Action | Ping | RefreshToken]] = {
     "archive_all": ArchiveAll,
     "delete_all": DeleteAll,
     "undo": Undo,
+    "get_types": GetTypes,
+    "get_preferences": GetPreferences,
+    "set_preference": SetPreference,
     "ping": Ping,
     "refresh_token": RefreshToken,
 }
@@ -260,16 +274,6 @@ Change = Literal[
     "notification_pinned",
     "notification_unpinned",
 ]
-
-
-class ErrorBody(TypedDict):
-    """The reason of a failure: `code` is for programs, `message` for people."""
-
-    code: str
-    message: str
-    field: NotRequired[str]
-    retry_after: NotRequired[float]
-    reason: NotRequired[str]
 
 
 class NotificationObject(TypedDict):
@@ -484,49 +488,14 @@ ServerMessage = (
     | BulkChanged
     | NotificationsSeen
     | ActionPerformed
+    | NotificationTypes
+    | NotificationPreferences
+    | PreferenceSet
     | ErrorMessage
     | Pong
     | TokenRefreshed
     | TokenExpiring
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why an action failed; `field` is the invalid key of the client's message, if there is one.
-
-    `reason` says what is not available.
-    """
-
-    code: str
-    message: str
-    field: str | None = None
-    retry_after: float | None = None
-    reason: str | None = None
-
-    @classmethod
-    def of(cls, error: NotificationError) -> Self:
-        """Return the failure for an error of a service."""
-        if isinstance(error, InvalidInput):
-            return cls(error.code, error.message, field=WIRE_NAMES.get(error.field, error.field))
-        if isinstance(error, RateLimited):
-            return cls(error.code, error.message, retry_after=error.retry_after)
-        return cls(error.code, error.message)
-
-    def body(self) -> ErrorBody:
-        """Return the failure as part of a message."""
-        body: ErrorBody = {"code": self.code, "message": self.message}
-        if self.field is not None:
-            body["field"] = self.field
-        if self.retry_after is not None:
-            body["retry_after"] = self.retry_after
-        if self.reason is not None:
-            body["reason"] = self.reason
-        return body
-
-
-WIRE_NAMES = {"recipient_id": "user_id", "type": "notification_type"}
-"""The keys of a send that are not named like the argument of the service."""
 
 
 def notification(snapshot: Snapshot) -> NotificationMessage:
@@ -727,43 +696,22 @@ def refusal(
 ) -> ServerMessage:
     """Return the reply to a failed action: its own confirmation with `success: false`, or else `error`."""
     body = failure.body()
-    if change := _CHANGES.get(action):
-        return {
-            "type": change,
-            "notification_id": notification_id,
-            "success": False,
-            "error": body,
-        }
-    if action is DeleteNotification:
-        return {
-            "type": "notification_deleted",
-            "notification_id": notification_id,
-            "success": False,
-            "error": body,
-        }
+    answer: dict[str, Any] = {"success": False, "error": body}
     if action is SendNotification:
-        return {
+        # In the guide's order.
+        answer = {
             "type": "notification_sent",
             "success": False,
             "notification_id": None,
             "error": body,
         }
-    if action is CancelSend:
-        return {"type": "send_cancelled", "success": False, "error": body}
-    if action is MarkAllRead:
-        return {"type": "all_notifications_marked_read", "success": False, "error": body}
-    if action is PerformAction:
-        return {
-            "type": "action_performed",
-            "notification_id": notification_id,
-            "success": False,
-            "error": body,
-        }
-    if bulk := _BULK.get(action):
-        return {"type": bulk, "success": False, "error": body}
-    if action is MarkSeen:
-        return {"type": "notifications_seen", "success": False, "error": body}
-    return {"type": "error", **body}
+    elif name := _ANSWERS_OF_ONE.get(action):
+        answer = {"type": name, "notification_id": notification_id, **answer}
+    elif name := _OTHER_ANSWERS.get(action):
+        answer = {"type": name, **answer}
+    else:
+        answer = {"type": "error", **body}
+    return cast("ServerMessage", answer)
 
 
 _BULK: dict[type[Action], BulkAnswer] = {
@@ -782,6 +730,21 @@ _CHANGES: dict[type[Action], Change] = {
     UnsnoozeNotification: "notification_unsnoozed",
     PinNotification: "notification_pinned",
     UnpinNotification: "notification_unpinned",
+}
+
+_ANSWERS_OF_ONE: dict[type[Action], str] = {
+    **_CHANGES,
+    DeleteNotification: "notification_deleted",
+    PerformAction: "action_performed",
+}
+"""The answers that name a notification, also when the action has failed."""
+
+_OTHER_ANSWERS: dict[type[Action], str] = {
+    **_BULK,
+    CancelSend: "send_cancelled",
+    MarkAllRead: "all_notifications_marked_read",
+    MarkSeen: "notifications_seen",
+    SetPreference: "preference_set",
 }
 
 

@@ -23,9 +23,9 @@ from live_inbox.events import Event, Reset
 from live_inbox.json_api.close_codes import JsonCloseCode
 from live_inbox.json_api.codec import Malformed, Refused, decode, encode
 from live_inbox.json_api.encoded_events import ENCODING, EncodedEvent, encode_all
+from live_inbox.json_api.failures import Failure
 from live_inbox.json_api.messages import (
     Action,
-    Failure,
     FaultCode,
     GetNotifications,
     Ping,
