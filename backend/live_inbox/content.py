@@ -357,3 +357,6 @@ CONTENT_FIELDS: Mapping[str, ContentField] = {
 
 EDITABLE = tuple(name for name in CONTENT_FIELDS if name not in ("type", "group_key"))
 """The fields that can be changed after the notification was sent. Its type decides who is shown it, its group where."""
+
+EDITABLE_BY_CLIENTS = ("title", "message", "link", "data", "expires_at", "priority")
+"""Those of them that both APIs take in an edit. Pictures, people and actions are for code to change."""

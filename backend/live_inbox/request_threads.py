@@ -26,6 +26,9 @@ class Use:
     changed_inbox: str | None = None
 
 
+SENT = ""
+"""Stands for the inbox of a change whose recipient is not known yet: one such change of all users at a time."""
+
 BULK = Use("")
 """The use of a request that changes many inboxes. It has a lane of its own."""
 

@@ -8,16 +8,13 @@ from typing import Concatenate, ParamSpec, TypeVar, cast
 
 from live_inbox.identity.callers import Caller
 from live_inbox.identity.scopes import Right, require
-from live_inbox.request_threads import BULK, Use, in_request_thread
+from live_inbox.request_threads import BULK, SENT, Use, in_request_thread
 from live_inbox_graphql.callers import caller_in, caller_in_synchronously
 from live_inbox_graphql.context import Info
 from live_inbox_graphql.errors import as_clients_see_exception
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-_SENT = ""
-"""Stands for the inbox of a change whose recipient is not known yet: one such change at a time."""
 
 
 def for_caller(
@@ -58,7 +55,7 @@ def changing_sent(
 ) -> T:
     """Do as `for_caller`, for a function that changes what was sent: whose inbox, only the function finds out."""
     return _call(
-        info, Right.SEND, lambda caller: Use(caller.user_id, _SENT), function, *args, **kwargs
+        info, Right.SEND, lambda caller: Use(caller.user_id, SENT), function, *args, **kwargs
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 import strawberry
 from strawberry.scalars import JSON
 
-from live_inbox.content import EDITABLE, GivenFields
+from live_inbox.content import EDITABLE_BY_CLIENTS, GivenFields
 from live_inbox_graphql.types import NotificationPriority, expiry
 
 
@@ -57,10 +57,7 @@ class EditInput:
     def content(self) -> GivenFields:
         """Return the content as the service takes it."""
         content: Any = {}
-        # Pictures, people and actions are for code to change.
-        values = {
-            name: getattr(self, name) for name in (*EDITABLE, "context") if hasattr(self, name)
-        }
+        values = {name: getattr(self, name) for name in (*EDITABLE_BY_CLIENTS, "context")}
         values["expires_at"] = expiry(self.expires_at, self.expires_in_seconds)
         for name, value in values.items():
             if value is not strawberry.UNSET:

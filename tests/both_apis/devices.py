@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+from strawberry.utils.str_converters import to_camel_case
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
@@ -85,6 +86,8 @@ class Device(Protocol):
     ) -> int | None: ...
     def schedule(self, user_id: int, title: str, deliver_at: str, key: str) -> str: ...
     def cancel(self, *, scheduled_id: str | None = None, key: str | None = None) -> bool: ...
+    def edit(self, notification_id: int | None = None, **content: Any) -> bool: ...
+    def recall(self, notification_id: int | None = None, *, key: str | None = None) -> bool: ...
     def mark_read(self, notification_id: int) -> None: ...
     def mark_all_read(self) -> None: ...
     def delete(self, notification_id: int) -> None: ...
@@ -189,6 +192,20 @@ class JsonDevice(Socket):
         asked = {"type": "cancel_send", "scheduled_id": scheduled_id, "idempotency_key": key}
         cancelled: bool = self._ask(asked, "send_cancelled")["cancelled"]
         return cancelled
+
+    def edit(self, notification_id: int | None = None, **content: Any) -> bool:
+        """Return whether it is other than before."""
+        asked = {"type": "edit_notification", "notification_id": notification_id} | content
+        changed: bool = self._ask(asked, "notification_edited")["changed"]
+        return changed
+
+    def recall(self, notification_id: int | None = None, *, key: str | None = None) -> bool:
+        """Return whether it was still there."""
+        asked = {"notification_id": notification_id, "idempotency_key": key}
+        recalled: bool = self._ask(
+            {"type": "recall_notification"} | asked, "notification_recalled"
+        )["recalled"]
+        return recalled
 
     def mark_read(self, notification_id: int) -> None:
         asked = {"type": "mark_read", "notification_id": notification_id}
@@ -404,6 +421,26 @@ class GraphQLDevice(Socket):
             key=key,
         )["cancelSend"]["cancelled"]
         return cancelled
+
+    def edit(self, notification_id: int | None = None, **content: Any) -> bool:
+        """Return whether it is other than before."""
+        if "priority" in content:
+            content["priority"] = content["priority"] and content["priority"].upper()
+        input = {to_camel_case(name): value for name, value in content.items()}
+        if notification_id is not None:
+            input["id"] = str(notification_id)
+        query = "mutation ($input: EditInput!) { editNotification(input: $input) { changed } }"
+        changed: bool = self.ask(query, input=input)["editNotification"]["changed"]
+        return changed
+
+    def recall(self, notification_id: int | None = None, *, key: str | None = None) -> bool:
+        """Return whether it was still there."""
+        recalled: bool = self.ask(
+            "mutation ($id: ID, $key: String) { recall(id: $id, idempotencyKey: $key) { recalled } }",
+            id=None if notification_id is None else str(notification_id),
+            key=key,
+        )["recall"]["recalled"]
+        return recalled
 
     def mark_read(self, notification_id: int) -> None:
         self.ask("mutation ($id: ID!) { markRead(id: $id) { unreadCount } }", id=notification_id)

@@ -128,6 +128,10 @@ def test_the_json_api(scopes: tuple[str, ...], server: ServerThread, alice: int,
         sent = client.hear()
         client.say({"type": "set_preference", "notification_type": "a", "enabled": False})
         preferred = client.hear()
+        client.say({"type": "edit_notification", "notification_id": 1, "title": "y"})
+        edited = client.hear()
+        client.say({"type": "recall_notification", "notification_id": 1})
+        recalled = client.hear()
         client.say({"type": "get_preferences"})
         assert client.hear()["type"] == "notification_preferences"
     is_writer = not scopes or WRITE in scopes
@@ -135,6 +139,10 @@ def test_the_json_api(scopes: tuple[str, ...], server: ServerThread, alice: int,
     assert is_writer or marked["error"]["code"] == "FORBIDDEN"
     assert preferred["success"] is is_writer
     assert is_writer or preferred["error"]["code"] == "FORBIDDEN"
+    is_sender = not scopes or ANYONE in scopes
+    assert edited["error"]["code"] == ("NOT_FOUND" if is_sender else "FORBIDDEN")
+    assert recalled["success"] is is_sender
+    assert is_sender or recalled["error"]["code"] == "FORBIDDEN"
     assert sent["success"] is (ANYONE in scopes)
     assert ANYONE in scopes or sent["error"]["code"] == "FORBIDDEN"
 

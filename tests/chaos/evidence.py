@@ -52,7 +52,7 @@ OPERATIONS = (
 )
 """What every path has to have done."""
 SERVICE_OPERATIONS = (*OPERATIONS, "send", "keyed send_many", "campaign")
-JSON_OPERATIONS = tuple(each for each in OPERATIONS if each not in ("send_many", "edit", "recall"))
+JSON_OPERATIONS = tuple(each for each in OPERATIONS if each not in ("send_many",))
 """What the JSON API can do."""
 SENT = ("type", "message", "link", "data", "expires_at", "sender", "group_key")
 EXPECTED_REFUSALS = (

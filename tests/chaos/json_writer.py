@@ -20,6 +20,7 @@ from tests.chaos.history import (
     ALL_READ,
     COMMITTED,
     DELETED,
+    EDITED,
     PREFERENCE,
     READ,
     SUPPRESSED,
@@ -49,6 +50,8 @@ class JsonWriter(JsonChanges, ClientWriter):
             self._mark: 30,
             self._mark_all: 4,
             self._delete: 8,
+            self._edit: 4,
+            self._recall: 3,
             **self.changes(),
         }
 
@@ -139,6 +142,28 @@ class JsonWriter(JsonChanges, ClientWriter):
         self.claim(inbox, DELETED, UNKNOWN, **more)
         self.request(token, {"type": "delete_notification", "notification_id": chosen["id"]})
         self.claim(inbox, DELETED, COMMITTED, **more)
+
+    def _edit(self, inbox: int, token: str) -> None:
+        """As the operator, who may edit what others have sent."""
+        chosen = self.find(inbox, token)
+        if chosen is None:
+            return
+        more: dict[str, Any] = {"notification_id": chosen.id, "operation": "edit"}
+        self.claim(inbox, EDITED, UNKNOWN, **more)
+        named = {"type": "edit_notification", "notification_id": chosen.id}
+        given = {"message": f"edited by {self.title()}", "priority": "high"}
+        assert self.request(self.orders.operator[1], named | given)["changed"]
+        self.claim(inbox, EDITED, COMMITTED, **more)
+
+    def _recall(self, inbox: int, token: str) -> None:
+        chosen = self.find(inbox, token)
+        if chosen is None:
+            return
+        more: dict[str, Any] = {"notification_id": chosen.id, "operation": "recall"}
+        self.claim(inbox, DELETED, UNKNOWN, **more)
+        message = {"type": "recall_notification", "notification_id": chosen.id}
+        if self.request(self.orders.operator[1], message)["recalled"]:
+            self.claim(inbox, DELETED, COMMITTED, **more)
 
     # -- the socket ---------------------------------------------------------------------------------------
 

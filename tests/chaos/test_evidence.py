@@ -42,6 +42,8 @@ def test_every_path_operation_and_field_is_required() -> None:
         "compared writer socket.message",
         "commit json delete",
         "commit json set_preference",
+        "commit json edit",
+        "commit json recall",
         "suppressed json unwanted send",
         "compared writer json.data",
         "events expired",

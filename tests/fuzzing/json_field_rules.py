@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from tests.fuzzing.json_change_messages import BULK
+from tests.fuzzing.json_sent import SENT_ACTIONS, wrong_name
 from tests.fuzzing.json_settings import SETTINGS, wrong_setting
 
 OPTIONAL_TEXTS = ("message", "link", "expires_at", "idempotency_key", "group_key")
@@ -35,6 +36,8 @@ def wrong_fields(action: str, fields: Json) -> list[str]:
         return []
     if action in SETTINGS:
         return wrong_setting(action, fields)
+    if action in SENT_ACTIONS:
+        return wrong_name(action, fields, is_number=_is_number(fields.get("notification_id")))
     if action == "undo":
         return [] if isinstance(fields.get("undo_token"), str) else ["undo_token"]
     if action == "cancel_send":

@@ -13,6 +13,7 @@ from tests.fuzzing.json_change_messages import (
     change_pairs,
     filter_pairs,
 )
+from tests.fuzzing.json_sent import SENT_ACTIONS, sent_pairs
 from tests.fuzzing.json_settings import SETTINGS, setting_pairs
 
 MAX_BYTES = 65_536
@@ -60,6 +61,7 @@ ACTIONS = (
     *("delete_notification", "ping", "refresh_token"),
     *CHANGES,
     *SETTINGS,
+    *SENT_ACTIONS,
 )
 GARBAGE = (
     *("", " ", "{", "}", "null", "[]", "1", '"x"', "{}", "[{}]", "\ufeff{}", "\x00", "{'a':1}"),
@@ -146,6 +148,8 @@ class Messages:
             return [], True
         if action in SETTINGS:
             return setting_pairs(self._random, action), True
+        if action in SENT_ACTIONS:
+            return sent_pairs(self._random, action, self._id()), True
         if action == "mark_all_read":
             return filter_pairs(self._random), True
         fields = change_pairs(self._random, action, self._id(), self.undo_tokens)
@@ -216,6 +220,8 @@ class Messages:
                         "undo_token",
                         "action_id",
                         "enabled",
+                        "idempotency_key",
+                        "priority",
                         "channel",
                     ),
                 )

@@ -15,6 +15,7 @@ from tests.fuzzing.json_change_messages import ACTION_ID, BULK
 from tests.fuzzing.json_field_rules import FILTER_KEYS, wrong_fields
 from tests.fuzzing.json_folders import UNDO_SECONDS, Folders, Stale
 from tests.fuzzing.json_messages import Sent, meaning
+from tests.fuzzing.json_sent import SentModel
 from tests.fuzzing.json_settings import SETTINGS, Settings
 from tests.fuzzing.soundness import Unsound
 from tests.json_api.answers import ANSWERS
@@ -42,6 +43,7 @@ class JsonModel:
     def __init__(self, folders: Folders, settings: Settings) -> None:
         self.folders = folders
         self.settings = settings
+        self.sent = SentModel(folders)
         self.faults = 0
         self._at_once: deque[str] = deque()
         self._actions: deque[tuple[str, Json, Sent]] = deque()
@@ -104,6 +106,8 @@ class JsonModel:
             self._fold(message["notification_id"])
         elif kind == "notification_deleted" and self._is_deleted_with(message):
             self._deleted_with.add(message["notification_id"])
+        elif kind == "notification_deleted" and self._is_recalling:
+            self.sent.deleted.add(message["notification_id"])
         elif kind == "notification_deleted" and self._is_leaving(message):
             self._left = message["notification_id"]
         elif (
@@ -113,6 +117,9 @@ class JsonModel:
         elif kind == "notifications_list" and self._is_reload(message):
             self._is_reload_due, self._reloads = False, self._reloads - 1
             self.folders.reload(message)
+        elif kind == "notifications_list" and self._is_recalling:
+            # What was folded under it is shown again.
+            raise Stale
         else:
             self._take_answer(message)
 
@@ -149,6 +156,10 @@ class JsonModel:
             return is_other and not self.folders.is_whole
         return is_other and row.get("folder") == "grouped"
 
+    @property
+    def _is_recalling(self) -> bool:
+        return bool(self._actions) and self._actions[0][0] == "recall_notification"
+
     def _is_leaving(self, message: Json) -> bool:
         """Whether it says that what the next answer is about leaves the list."""
         is_move = self._actions and self._actions[0][0] in (
@@ -181,6 +192,7 @@ class JsonModel:
         else:
             assert sent is not None
             self._check_arrived(row, fields, sent)
+            self.sent.own.add(row["id"])
         self._arrived = row
         key = row.get("group_key")
         if key is not None and action == "send_notification":
@@ -260,6 +272,11 @@ class JsonModel:
             self._change_several(action, fields, message, sent, is_done=is_done)
         elif action == "undo":
             self._undo(fields, message, is_done=is_done)
+        elif action == "edit_notification":
+            if self.sent.edit(fields, message, is_good=sent.is_good, is_done=is_done):
+                self._await_reload()
+        elif action == "recall_notification":
+            self.sent.recall(fields, message, is_good=sent.is_good, is_done=is_done)
         elif action in SETTINGS:
             self.settings.take(action, fields, message, is_done=is_done)
         elif action == "get_counts":

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 ANSWERS = {
     "send_notification": "notification_sent",
+    "edit_notification": "notification_edited",
+    "recall_notification": "notification_recalled",
     "get_notifications": "notifications_list",
     "get_counts": "notification_counts",
     "get_types": "notification_types",

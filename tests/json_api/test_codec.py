@@ -28,6 +28,7 @@ from live_inbox.json_api.messages import (
     error,
     notifications_list,
 )
+from live_inbox.json_api.sent_messages import EditNotification, RecallNotification
 from live_inbox.json_api.type_messages import GetPreferences, GetTypes, SetPreference
 
 pytestmark = pytest.mark.stack("embedded")
@@ -38,6 +39,23 @@ ACTIONS = {
     '{"type":"get_notifications"}': GetNotifications(limit=50, before_id=None),
     '{"type":"get_counts","limit":null}': GetCounts(),
     '{"type":"get_types","x":1}': GetTypes(),
+    '{"type":"edit_notification","notification_id":5}': EditNotification(5, None, {}),
+    '{"type":"edit_notification","idempotency_key":"k","title":null,"message":"M"}': EditNotification(
+        None, "k", {"title": None, "message": "M"}
+    ),
+    '{"type":"edit_notification","notification_id":"5","link":null,"data":null,"expires_at":null,'
+    '"priority":null,"context":null,"icon":"bell"}': EditNotification(
+        5, None, {"link": None, "data": None, "expires_at": None, "priority": None}
+    ),
+    '{"type":"edit_notification","notification_id":5,"context":{"n":1},"expires_in_seconds":60}': EditNotification(
+        5, None, {"context": {"n": 1}, "expires_at": timedelta(seconds=60)}
+    ),
+    '{"type":"edit_notification","notification_id":5,"expires_at":"2124-01-01T00:00:00Z"}': EditNotification(
+        5, None, {"expires_at": datetime(2124, 1, 1, tzinfo=UTC)}
+    ),
+    '{"type":"recall_notification","notification_id":5}': RecallNotification(5),
+    '{"type":"recall_notification","idempotency_key":"k"}': RecallNotification(None, "k"),
+    '{"type":"recall_notification"}': RecallNotification(),
     '{"type":"get_preferences"}': GetPreferences(),
     '{"type":"set_preference","notification_type":"news","enabled":false}': SetPreference(
         "news", False, "in_app"
@@ -222,6 +240,17 @@ REFUSED = {
     f'{{"type":"send_notification",{REST},"data":[]}}': (SendNotification, "data"),
     f'{{"type":"send_notification",{REST},"data":"{{}}"}}': (SendNotification, "data"),
     f'{{"type":"send_notification",{REST},"link":0}}': (SendNotification, "link"),
+    '{"type":"edit_notification","notification_id":0}': (EditNotification, "notification_id"),
+    '{"type":"edit_notification","idempotency_key":7}': (EditNotification, "idempotency_key"),
+    '{"type":"edit_notification","notification_id":5,"title":7}': (EditNotification, "title"),
+    '{"type":"edit_notification","notification_id":5,"data":[]}': (EditNotification, "data"),
+    '{"type":"edit_notification","notification_id":5,"context":7}': (EditNotification, "context"),
+    '{"type":"edit_notification","notification_id":5,"expires_in_seconds":"x"}': (
+        EditNotification,
+        "expires_in_seconds",
+    ),
+    '{"type":"recall_notification","notification_id":[]}': (RecallNotification, "notification_id"),
+    '{"type":"recall_notification","idempotency_key":[]}': (RecallNotification, "idempotency_key"),
     '{"type":"set_preference","enabled":true}': (SetPreference, "notification_type"),
     '{"type":"set_preference","enabled":true,"notification_type":5}': (
         SetPreference,

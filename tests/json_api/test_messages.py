@@ -15,7 +15,7 @@ import pytest
 from msgspec.structs import replace
 
 from live_inbox.conf import InboxSettings
-from live_inbox.content import CONTENT_FIELDS
+from live_inbox.content import CONTENT_FIELDS, EDITABLE_BY_CLIENTS
 from live_inbox.errors import (
     Forbidden,
     InvalidInput,
@@ -46,6 +46,12 @@ from live_inbox.json_api.messages import (
     SendNotification,
     ServerMessage,
     refusal,
+)
+from live_inbox.json_api.sent_messages import (
+    EditNotification,
+    RecallNotification,
+    notification_edited,
+    notification_recalled,
 )
 from live_inbox.json_api.type_messages import (
     ChannelObject,
@@ -329,6 +335,26 @@ REFUSALS: dict[type[Action], dict[str, Any]] = {
 }
 
 
+@pytest.mark.parametrize(
+    ("action", "name"),
+    [
+        (EditNotification, "notification_edited"),
+        (RecallNotification, "notification_recalled"),
+    ],
+)
+def test_what_a_sender_changes_is_refused_with_the_id_of_the_request(
+    action: type[Action], name: str
+) -> None:
+    failure = Failure("NOT_FOUND", "Not there.")
+    for id_ in (5, None):
+        assert refusal(action, failure, notification_id=id_) == {
+            "type": name,
+            "notification_id": id_,
+            "success": False,
+            "error": {"code": "NOT_FOUND", "message": "Not there."},
+        }
+
+
 @pytest.mark.parametrize("action", REFUSALS)
 def test_other_actions_are_refused_in_their_own_way(action: type[Action]) -> None:
     failure = Failure("RATE_LIMITED", "Too fast.", retry_after=1.5)
@@ -450,6 +476,9 @@ def keys(kind: Any) -> dict[str, bool]:
         return {"type": True, "user_id": True, **content, **added}
     if kind in CLIENT_MESSAGES.values():
         own = {f.name: f.default is MISSING for f in fields(kind)}
+        if kind is EditNotification:
+            del own["content"]
+            own |= dict.fromkeys((*EDITABLE_BY_CLIENTS, "expires_in_seconds", "context"), False)
         if own.pop("filter", None) is not None:
             own |= dict.fromkeys(FILTER_KEYS, False)
         return {"type": True, **own}
@@ -564,6 +593,9 @@ SAID: list[ServerMessage] = [
     messages.pong(),
     *(messages.error(code, "Not understood.") for code in FaultCode),
     *(messages.confirmation(action) for action, _ in CONFIRMED),
+    notification_edited(5, changed=False),
+    notification_recalled(5, recalled=True),
+    notification_recalled(None, recalled=False),
     notification_types([PREFERENCE], [ChannelName("in_app", "Inbox")]),
     notification_preferences([PREFERENCE]),
     preference_set(PREFERENCE),

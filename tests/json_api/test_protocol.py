@@ -20,6 +20,7 @@ from live_inbox.delivery.log import ResetReason
 from live_inbox.delivery.position import Position
 from live_inbox.events import Event, Folder, Kind, Reset, Snapshot
 from live_inbox.json_api.close_codes import JsonCloseCode
+from live_inbox.json_api.encoded_events import encode_all
 from live_inbox.json_api.failures import Failure
 from live_inbox.json_api.messages import (
     Action,
@@ -63,6 +64,12 @@ from live_inbox.json_api.protocol import (
     JsonProtocol,
     State,
 )
+from live_inbox.json_api.sent_messages import (
+    EditNotification,
+    RecallNotification,
+    notification_edited,
+    notification_recalled,
+)
 from live_inbox.json_api.type_messages import (
     GetPreferences,
     GetTypes,
@@ -91,6 +98,8 @@ SNOOZE = '{{"type":"snooze_notification","notification_id":{},"until":"2024-01-0
 DELETE_UNDOABLY = '{{"type":"delete_notification","notification_id":{},"undoable":true}}'
 PERFORM = '{{"type":"perform_action","notification_id":{},"action_id":"yes"}}'
 SEEN = '{"type":"mark_seen"}'
+EDIT = '{{"type":"edit_notification","notification_id":{},"title":"{}"}}'
+RECALL = '{{"type":"recall_notification","notification_id":{}}}'
 MUTE = '{"type":"set_preference","notification_type":"news","enabled":false}'
 PING = '{"type":"ping"}'
 NO_ID = '{"type":"mark_read"}'
@@ -183,6 +192,10 @@ class Inbox:
                 return answer, self.sequence if ids else None
             case Undo():
                 return NOT_FOUND
+            case EditNotification():
+                return self._edit(action)
+            case RecallNotification():
+                return self._recall(action)
             case GetTypes():
                 return notification_types([], []), None
             case GetPreferences():
@@ -260,6 +273,26 @@ class Inbox:
         self.unseen.add(id_)
         self._log(Kind.ADDED, id_, notification=added)
         return notification_sent(id_), self.sequence
+
+    def _edit(self, action: EditNotification) -> tuple[ServerMessage, int | None] | Failure:
+        before = self.notifications.get(action.notification_id or 0)
+        if before is None:
+            return NOT_FOUND
+        after = replace(before, title=str(action.content["title"]), edited_at=self.now)
+        if before.title == after.title:
+            return notification_edited(before.id, changed=False), None
+        self.notifications[before.id] = after
+        self._log(Kind.EDITED, before.id, notification=after)
+        return notification_edited(before.id, changed=True), self.sequence
+
+    def _recall(self, action: RecallNotification) -> tuple[ServerMessage, int | None]:
+        id_ = action.notification_id or 0
+        if id_ not in self.notifications:
+            return notification_recalled(id_, recalled=False), None
+        del self.notifications[id_]
+        self.unseen.discard(id_)
+        self._log(Kind.RECALLED, id_)
+        return notification_recalled(id_, recalled=True), self.sequence
 
     def _list(self, action: GetNotifications) -> ServerMessage:
         before = self.next_id
@@ -884,6 +917,8 @@ ASKABLE = st.one_of(
     st.builds(SNOOZE.format, IDS),
     st.builds(PERFORM.format, IDS),
     st.builds(DELETE_UNDOABLY.format, IDS),
+    st.builds(EDIT.format, IDS, st.sampled_from("AB")),
+    st.builds(RECALL.format, IDS),
     st.just(SEEN),
     st.just('{"type":"get_counts"}'),
     st.sampled_from(['{"type":"get_types"}', '{"type":"get_preferences"}', MUTE]),
@@ -907,6 +942,8 @@ CHANGES = st.one_of(
     st.just(MarkSeen()),
     st.just(GetCounts()),
     st.just(SetPreference("news", True)),
+    st.builds(EditNotification, IDS, st.none(), st.just({"title": "B"})),
+    st.builds(RecallNotification, IDS),
 )
 
 
@@ -1010,7 +1047,7 @@ class Connection(RuleBasedStateMachine):
         event = self.inbox.log[self.fed]
         self.fed += 1
         self.item[self.fed] = event_message(event)
-        self.misses += event.kind.json_message is not None and self.item[self.fed] is None
+        self.misses += encode_all([event]) == [None]
         deliver(self.protocol, event)
 
     @precondition(lambda self: self.fed < self.inbox.sequence)

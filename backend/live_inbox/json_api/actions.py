@@ -25,22 +25,25 @@ from live_inbox.json_api.messages import (
     MarkUnread,
     OneChange,
     PerformAction,
+    Performed,
     PinNotification,
+    SenderAction,
     SendNotification,
-    ServerMessage,
     SnoozeNotification,
     UnarchiveNotification,
     Undo,
     UnpinNotification,
     UnsnoozeNotification,
 )
+from live_inbox.json_api.sender_actions import perform_for_sender
+from live_inbox.json_api.sent_messages import EditNotification, RecallNotification
 from live_inbox.json_api.type_messages import (
     GetPreferences,
     GetTypes,
     PreferenceSet,
     SetPreference,
 )
-from live_inbox.request_threads import Use
+from live_inbox.request_threads import SENT, Use
 from live_inbox.selectors import EVERYTHING
 from live_inbox.selectors.preferences_for_caller import (
     channels_for_caller,
@@ -53,15 +56,14 @@ from live_inbox.services.cancel_for_caller import cancel_for_caller
 from live_inbox.services.change_rate import take_change
 from live_inbox.services.send_for_caller import send_for_caller
 
-Performed = tuple[ServerMessage, int | None]
-"""The answer, and the sequence of the caller's inbox after the action if it was touched."""
-
 
 def use_of(caller: Caller, action: Action) -> Use:
     """Return what an action uses the database for."""
     match action:
         case SendNotification():
             return Use(caller.user_id, action.user_id)
+        case EditNotification() | RecallNotification():
+            return Use(caller.user_id, SENT)
         case GetNotifications() | GetCounts() | GetTypes() | GetPreferences():
             return Use(caller.user_id)
     return Use(caller.user_id, caller.user_id)
@@ -70,6 +72,8 @@ def use_of(caller: Caller, action: Action) -> Use:
 def perform(caller: Caller, action: Action) -> Performed:
     """Do what a client asked for; raise NotificationError when that cannot be done."""
     user_id = caller.user.pk
+    if isinstance(action, SenderAction):
+        return perform_for_sender(caller, action)
     match action:
         case SendNotification():
             return _send(caller, action)

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import orjson
 
 from live_inbox.errors import InvalidInput
-from live_inbox.json_api.content_fields import content_of
+from live_inbox.json_api.content_fields import content_of, edited_content_of
 from live_inbox.json_api.failures import Failure
 from live_inbox.json_api.fields import moment_or_none, string, user_id
 from live_inbox.json_api.filters import choice, filter_of
@@ -34,6 +34,7 @@ from live_inbox.json_api.messages import (
     Undo,
 )
 from live_inbox.json_api.numbers import positive_number
+from live_inbox.json_api.sent_messages import EditNotification, RecallNotification
 from live_inbox.json_api.type_messages import GetPreferences, GetTypes, SetPreference
 from live_inbox.notification_channels import IN_APP
 
@@ -169,6 +170,10 @@ def _action(kind: type[Action], fields: dict[str, Any], types: list[object]) -> 
         return _send(fields, types)
     if issubclass(kind, CancelSend):
         return _cancel(fields)
+    if issubclass(kind, EditNotification):
+        return EditNotification(*_name_of_sent(fields), edited_content_of(fields))
+    if issubclass(kind, RecallNotification):
+        return RecallNotification(*_name_of_sent(fields))
     if issubclass(kind, GetNotifications):
         return _get(fields)
     if issubclass(kind, MarkSeen | GetCounts | GetTypes | GetPreferences):
@@ -201,6 +206,15 @@ def _send(fields: dict[str, Any], types: list[object]) -> SendNotification:
     key = fields.get("idempotency_key")
     return SendNotification(
         recipient, content, None if key is None else string("idempotency_key", key)
+    )
+
+
+def _name_of_sent(fields: dict[str, Any]) -> tuple[int | None, str | None]:
+    """Return by what a client names what it has sent: its id, or the key of the send."""
+    key, number = fields.get("idempotency_key"), fields.get("notification_id")
+    return (
+        None if number is None else positive_number("notification_id", fields),
+        None if key is None else string("idempotency_key", key),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, assert_never, cast
 
-from live_inbox.content import CONTENT_FIELDS, GivenFields, clean_seconds
+from live_inbox.content import CONTENT_FIELDS, EDITABLE_BY_CLIENTS, GivenFields, clean_seconds
 from live_inbox.errors import InvalidInput
 from live_inbox.json_api.failures import WIRE_NAMES
 from live_inbox.json_api.fields import list_or_none, moment_or_none, object_or_none, string
@@ -23,6 +23,22 @@ def content_of(fields: Mapping[str, Any]) -> GivenFields:
     _read_seconds(fields, content)
     if fields.get("deliver_at") is not None:
         content["deliver_at"] = moment_or_none("deliver_at", fields["deliver_at"])
+    return cast("GivenFields", content)
+
+
+def edited_content_of(fields: Mapping[str, Any]) -> GivenFields:
+    """Return the content of an edit: what the message has, with the right JSON types. Null is a value here.
+
+    Raises InvalidInput for the first key that is wrong.
+    """
+    content: Any = {
+        name: _content(name, fields)
+        for name in EDITABLE_BY_CLIENTS
+        if WIRE_NAMES.get(name, name) in fields
+    }
+    if fields.get("context") is not None:
+        content["context"] = object_or_none("context", fields["context"])
+    _read_seconds(fields, content)
     return cast("GivenFields", content)
 
 

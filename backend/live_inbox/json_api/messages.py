@@ -16,6 +16,12 @@ import orjson
 from live_inbox.content import GivenFields
 from live_inbox.events import Event, Folder, Snapshot
 from live_inbox.json_api.failures import ErrorBody, Failure
+from live_inbox.json_api.sent_messages import (
+    EditNotification,
+    NotificationEdited,
+    NotificationRecalled,
+    RecallNotification,
+)
 from live_inbox.json_api.type_messages import (
     GetPreferences,
     GetTypes,
@@ -208,6 +214,9 @@ OneChange = (
 BulkChange = MarkAllRead | ArchiveAll | DeleteAll
 """The actions on all that a filter has."""
 
+SenderAction = EditNotification | RecallNotification
+"""The actions on what was sent to whomever."""
+
 Action = (
     SendNotification
     | CancelSend
@@ -221,11 +230,14 @@ Action = (
     | GetTypes
     | GetPreferences
     | SetPreference
+    | SenderAction
 )
 
 CLIENT_MESSAGES: dict[str, type[Action | Ping | RefreshToken]] = {
     "send_notification": SendNotification,
     "cancel_send": CancelSend,
+    "edit_notification": EditNotification,
+    "recall_notification": RecallNotification,
     "get_notifications": GetNotifications,
     "get_counts": GetCounts,
     "mark_read": MarkRead,
@@ -488,6 +500,8 @@ ServerMessage = (
     | BulkChanged
     | NotificationsSeen
     | ActionPerformed
+    | NotificationEdited
+    | NotificationRecalled
     | NotificationTypes
     | NotificationPreferences
     | PreferenceSet
@@ -496,6 +510,9 @@ ServerMessage = (
     | TokenRefreshed
     | TokenExpiring
 )
+
+Performed = tuple[ServerMessage, int | None]
+"""The answer to an action, and the sequence of the caller's inbox after it if that was touched."""
 
 
 def notification(snapshot: Snapshot) -> NotificationMessage:
@@ -736,6 +753,8 @@ _ANSWERS_OF_ONE: dict[type[Action], str] = {
     **_CHANGES,
     DeleteNotification: "notification_deleted",
     PerformAction: "action_performed",
+    EditNotification: "notification_edited",
+    RecallNotification: "notification_recalled",
 }
 """The answers that name a notification, also when the action has failed."""
 

@@ -31,6 +31,7 @@ from live_inbox.json_api.messages import (
     Ping,
     RefreshToken,
     Reload,
+    SenderAction,
     SendNotification,
     ServerMessage,
     TokenExpiring,
@@ -289,13 +290,14 @@ class JsonProtocol:
                 self._send_event(event, encoded)
 
     def _may_send(self, event: Event | Reset) -> bool:
-        """Whether the action in progress lets an event pass: a send does, for its answer is about nothing else.
+        """Whether the action in progress lets an event pass: those of senders do, whose answers are about nothing else.
 
         No action is passed by a reset, which may begin another numbering than that of its answer.
         """
         if self._current is None:
             return True
-        return isinstance(self._current, SendNotification) and isinstance(event, Event)
+        is_of_sender = isinstance(self._current, SendNotification | SenderAction)
+        return is_of_sender and isinstance(event, Event)
 
     def _refuse(self) -> None:
         """Answer what was refused while it was read, now that everything before it was answered."""

@@ -37,7 +37,7 @@ BUGS = (
         name="events-pass-an-action",
         breaks="An event overtakes the answer of the action that was before it.",
         file=f"{JSON_API}/protocol.py",
-        original="return isinstance(self._current, SendNotification) and isinstance(event, Event)",
+        original="return is_of_sender and isinstance(event, Event)",
         replacement="return isinstance(event, Event)",
         caught_by=(
             "tests/json_api/test_protocol.py::test_event_that_overtakes_the_action_is_its_confirmation",
