@@ -69,6 +69,7 @@ class Refused(Exception):
 Preference = dict[str, Any]
 """A type and what its user wants of it, by the names of the JSON API."""
 
+Topics = list[str]
 Preferences = list[Preference]
 
 Counts = dict[str, list[tuple[Any, ...]]]
@@ -96,6 +97,9 @@ class Device(Protocol):
     def perform(self, notification_id: int, action_id: str) -> tuple[str, bool]: ...
     def counts(self) -> Counts: ...
     def mark_seen(self) -> int: ...
+    def topics(self) -> Topics: ...
+    def subscribe(self, topic: str) -> tuple[bool, Topics]: ...
+    def unsubscribe(self, topic: str) -> tuple[bool, Topics]: ...
     def types(self) -> tuple[Preferences, dict[str, str]]: ...
     def preferences(self) -> Preferences: ...
     def set_preference(
@@ -246,6 +250,20 @@ class JsonDevice(Socket):
     def mark_seen(self) -> int:
         count: int = self._ask({"type": "mark_seen"}, "notifications_seen")["count"]
         return count
+
+    def topics(self) -> Topics:
+        topics: Topics = self._ask({"type": "get_topics"}, "topics_list")["topics"]
+        return topics
+
+    def subscribe(self, topic: str) -> tuple[bool, Topics]:
+        """Return whether they were not subscribed, and the topics now."""
+        answer = self._ask({"type": "subscribe_to_topic", "topic": topic}, "topic_subscribed")
+        return answer["changed"], answer["topics"]
+
+    def unsubscribe(self, topic: str) -> tuple[bool, Topics]:
+        """Return whether they were subscribed, and the topics now."""
+        answer = self._ask({"type": "unsubscribe_from_topic", "topic": topic}, "topic_unsubscribed")
+        return answer["changed"], answer["topics"]
 
     def types(self) -> tuple[Preferences, dict[str, str]]:
         """Return the declared types, and the labels of the channels."""
@@ -492,6 +510,23 @@ class GraphQLDevice(Socket):
     def mark_seen(self) -> int:
         count: int = self.ask("mutation { markSeen { count } }")["markSeen"]["count"]
         return count
+
+    def topics(self) -> Topics:
+        topics: Topics = self.ask("{ topics }")["topics"]
+        return topics
+
+    def subscribe(self, topic: str) -> tuple[bool, Topics]:
+        """Return whether they were not subscribed, and the topics now."""
+        return self._change_topic("subscribeToTopic", topic)
+
+    def unsubscribe(self, topic: str) -> tuple[bool, Topics]:
+        """Return whether they were subscribed, and the topics now."""
+        return self._change_topic("unsubscribeFromTopic", topic)
+
+    def _change_topic(self, name: str, topic: str) -> tuple[bool, Topics]:
+        query = f"mutation ($topic: String!) {{ done: {name}(topic: $topic) {{ changed topics }} }}"
+        done = self.ask(query, topic=topic)["done"]
+        return done["changed"], done["topics"]
 
     def types(self) -> tuple[Preferences, dict[str, str]]:
         """Return the declared types, and the labels of the channels."""

@@ -132,6 +132,8 @@ def test_the_json_api(scopes: tuple[str, ...], server: ServerThread, alice: int,
         edited = client.hear()
         client.say({"type": "recall_notification", "notification_id": 1})
         recalled = client.hear()
+        client.say({"type": "unsubscribe_from_topic", "topic": "a"})
+        unsubscribed = client.hear()
         client.say({"type": "get_preferences"})
         assert client.hear()["type"] == "notification_preferences"
     is_writer = not scopes or WRITE in scopes
@@ -139,6 +141,8 @@ def test_the_json_api(scopes: tuple[str, ...], server: ServerThread, alice: int,
     assert is_writer or marked["error"]["code"] == "FORBIDDEN"
     assert preferred["success"] is is_writer
     assert is_writer or preferred["error"]["code"] == "FORBIDDEN"
+    assert unsubscribed["success"] is is_writer
+    assert is_writer or unsubscribed["error"]["code"] == "FORBIDDEN"
     is_sender = not scopes or ANYONE in scopes
     assert edited["error"]["code"] == ("NOT_FOUND" if is_sender else "FORBIDDEN")
     assert recalled["success"] is is_sender

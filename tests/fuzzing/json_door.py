@@ -25,7 +25,7 @@ LISTS = [
     f'{{"type":"get_notifications","limit":100,"folder":"{folder}"}}'
     for folder in ("inbox", "archive", "snoozed", "grouped")
 ]
-PREFERENCES = '{"type":"get_preferences"}'
+SETTING_LISTS = ['{"type":"get_preferences"}', '{"type":"get_topics"}']
 GROUPS = 5
 MARKER_ID = b"4611686018427387904"
 MARKER = f'{{"type":"mark_read","notification_id":{MARKER_ID.decode()}}}'
@@ -113,11 +113,11 @@ class JsonDoor(Door):
         return len(sent)
 
     def _converse(self, random: Random, client: RawSocket, sent: list[Sent]) -> None:
-        first = [*LISTS, PREFERENCES]
+        first = [*LISTS, *SETTING_LISTS]
         client.send([_encoded(Sent(each)) for each in first])
         client.read_until(lambda frames: len(frames) >= len(first))
-        *pages, preferences = [json.loads(client.frames.pop(0).payload) for _ in first]
-        model = JsonModel(Folders(*pages), Settings(preferences))
+        *pages, preferences, topics = [json.loads(client.frames.pop(0).payload) for _ in first]
+        model = JsonModel(Folders(*pages), Settings(preferences, topics))
         if model.folders.is_whole:
             self._learn_groups(client, model.folders)
         messages = Messages(

@@ -222,6 +222,7 @@ class Messages:
                         "enabled",
                         "idempotency_key",
                         "priority",
+                        "topic",
                         "channel",
                     ),
                 )

@@ -30,7 +30,7 @@ PAGE = 50
 MOST_OF_A_GROUP = 50
 NOT_OF_FOLDED = ("archive_notification", "snooze_notification", "pin_notification")
 """What cannot be done to what is folded: only to what it is folded under."""
-READS = ("get_notifications", "get_counts", "get_types", "get_preferences")
+READS = ("get_notifications", "get_counts", "get_types", "get_preferences", "get_topics")
 """What is answered by `error` when it fails."""
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 

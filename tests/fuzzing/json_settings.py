@@ -1,4 +1,4 @@
-"""What a client wants of each type of notification, by messages of the JSON API; and a model of it."""
+"""What a client wants of each type of notification, and its topics, by messages of the JSON API; and a model of it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from typing import Any
 
 from tests.fuzzing.soundness import Unsound
 
-SETTINGS = ("get_types", "get_preferences", "set_preference")
+TOPIC_CHANGES = ("subscribe_to_topic", "unsubscribe_from_topic")
+SETTINGS = ("get_types", "get_preferences", "set_preference", "get_topics", *TOPIC_CHANGES)
+OPEN_TOPICS = ("news", "product.*")
+"""Topics to which the site lets users subscribe."""
 TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 IN_APP = "in_app"
 
@@ -18,6 +21,8 @@ Pairs = list[tuple[str, str]]
 
 def setting_pairs(random: Random, action: str) -> Pairs:
     """Return the keys of a message, beside its type."""
+    if action in TOPIC_CHANGES:
+        return [("topic", random.choice(('"news"', '"product.7"', '"product.8"', '"closed"')))]
     if action != "set_preference":
         return []
     pairs = [("notification_type", random.choice(('"approval"', '"news"', '"mark_read"')))]
@@ -30,6 +35,8 @@ def setting_pairs(random: Random, action: str) -> Pairs:
 
 def wrong_setting(action: str, fields: Json) -> list[str]:
     """Return the keys whose values cannot be right."""
+    if action in TOPIC_CHANGES:
+        return [] if _is_type(fields.get("topic")) else ["topic"]
     if action != "set_preference":
         return []
     wrong = [] if isinstance(fields.get("enabled"), bool) else ["enabled"]
@@ -45,16 +52,27 @@ def _is_type(value: object) -> bool:
 
 
 class Settings:
-    """What the user has turned on or off. The site declares no types and no other channels than the inbox."""
+    """What the user has turned on or off, and their topics.
 
-    def __init__(self, preferences: Json) -> None:
-        """`preferences` is the answer to `get_preferences`."""
+    The site declares no types and no other channels than the inbox.
+    """
+
+    def __init__(self, preferences: Json, topics: Json) -> None:
+        """`preferences` is the answer to `get_preferences`, and `topics` that to `get_topics`."""
+        self.topics: set[str] = set(topics["topics"])
         self.enabled: dict[str, bool] = {
             each["type"]: each["enabled"] for each in preferences["preferences"]
         }
 
     def take(self, action: str, fields: Json, message: Json, *, is_done: bool) -> None:
         """Take the answer to a message. Raises Unsound."""
+        topic = fields.get("topic")
+        if action == "subscribe_to_topic" and not wrong_setting(action, fields):
+            is_open = topic == "news" or str(topic).startswith("product.")
+            if is_done is not is_open:
+                raise Unsound(f"{message} for {fields}")
+            if not is_open:
+                return
         if not is_done:
             if not wrong_setting(action, fields):
                 raise Unsound(f"{message} for {fields}")
@@ -65,6 +83,14 @@ class Settings:
             case "get_preferences":
                 shown = [_shown(type, on) for type, on in sorted(self.enabled.items())]
                 expected = {"preferences": shown}
+            case "get_topics":
+                expected = {"topics": sorted(self.topics)}
+            case "subscribe_to_topic" | "unsubscribe_from_topic":
+                before = set(self.topics)
+                is_more = action == "subscribe_to_topic"
+                (self.topics.add if is_more else self.topics.discard)(str(topic))
+                changed = self.topics != before
+                expected = {"success": True, "changed": changed, "topics": sorted(self.topics)}
             case _:
                 type, on = fields["notification_type"], fields["enabled"]
                 self.enabled[type] = on

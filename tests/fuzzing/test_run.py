@@ -16,6 +16,7 @@ import pytest
 from tests.fuzzing.door_names import DOOR_NAMES
 from tests.fuzzing.doors import DOORS
 from tests.fuzzing.fuzzing_run import FuzzingRun
+from tests.fuzzing.json_settings import OPEN_TOPICS
 from tests.fuzzing.soundness import Watch
 from tests.fuzzing.target import Target, inbox
 from tests.stacks.process_registry import ProcessRegistry
@@ -46,6 +47,7 @@ def server(
         **stack.environment(),
         "DATABASE_URL": stack.test_database_url(),
         **dict.fromkeys(RATES, FAST),
+        "OPEN_TOPICS": ",".join(OPEN_TOPICS),
         **dict.fromkeys(("INTROSPECTION", "PAGES", "GRAPHIQL"), "true"),
     }
     server = ServerProcess(process_registry, environment).start()

@@ -29,6 +29,7 @@ from live_inbox.json_api.messages import (
     notifications_list,
 )
 from live_inbox.json_api.sent_messages import EditNotification, RecallNotification
+from live_inbox.json_api.topic_messages import GetTopics, SubscribeToTopic, UnsubscribeFromTopic
 from live_inbox.json_api.type_messages import GetPreferences, GetTypes, SetPreference
 
 pytestmark = pytest.mark.stack("embedded")
@@ -39,6 +40,9 @@ ACTIONS = {
     '{"type":"get_notifications"}': GetNotifications(limit=50, before_id=None),
     '{"type":"get_counts","limit":null}': GetCounts(),
     '{"type":"get_types","x":1}': GetTypes(),
+    '{"type":"get_topics"}': GetTopics(),
+    '{"type":"subscribe_to_topic","topic":"news"}': SubscribeToTopic("news"),
+    '{"type":"unsubscribe_from_topic","topic":""}': UnsubscribeFromTopic(""),
     '{"type":"edit_notification","notification_id":5}': EditNotification(5, None, {}),
     '{"type":"edit_notification","idempotency_key":"k","title":null,"message":"M"}': EditNotification(
         None, "k", {"title": None, "message": "M"}
@@ -251,6 +255,8 @@ REFUSED = {
     ),
     '{"type":"recall_notification","notification_id":[]}': (RecallNotification, "notification_id"),
     '{"type":"recall_notification","idempotency_key":[]}': (RecallNotification, "idempotency_key"),
+    '{"type":"subscribe_to_topic"}': (SubscribeToTopic, "topic"),
+    '{"type":"unsubscribe_from_topic","topic":["news"]}': (UnsubscribeFromTopic, "topic"),
     '{"type":"set_preference","enabled":true}': (SetPreference, "notification_type"),
     '{"type":"set_preference","enabled":true,"notification_type":5}': (
         SetPreference,

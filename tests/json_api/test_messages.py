@@ -53,6 +53,13 @@ from live_inbox.json_api.sent_messages import (
     notification_edited,
     notification_recalled,
 )
+from live_inbox.json_api.topic_messages import (
+    GetTopics,
+    SubscribeToTopic,
+    UnsubscribeFromTopic,
+    topic_changed,
+    topics_list,
+)
 from live_inbox.json_api.type_messages import (
     ChannelObject,
     ChannelPreference,
@@ -323,6 +330,17 @@ REFUSALS: dict[type[Action], dict[str, Any]] = {
         "success": False,
         "error": {"code": "RATE_LIMITED", "message": "Too fast.", "retry_after": 1.5},
     },
+    **{
+        action: {
+            "type": name,
+            "success": False,
+            "error": {"code": "RATE_LIMITED", "message": "Too fast.", "retry_after": 1.5},
+        }
+        for action, name in (
+            (SubscribeToTopic, "topic_subscribed"),
+            (UnsubscribeFromTopic, "topic_unsubscribed"),
+        )
+    },
     SetPreference: {
         "type": "preference_set",
         "success": False,
@@ -330,7 +348,7 @@ REFUSALS: dict[type[Action], dict[str, Any]] = {
     },
     **{
         each: {"type": "error", "code": "RATE_LIMITED", "message": "Too fast.", "retry_after": 1.5}
-        for each in (GetNotifications, GetCounts, GetTypes, GetPreferences)
+        for each in (GetNotifications, GetCounts, GetTypes, GetPreferences, GetTopics)
     },
 }
 
@@ -596,6 +614,9 @@ SAID: list[ServerMessage] = [
     notification_edited(5, changed=False),
     notification_recalled(5, recalled=True),
     notification_recalled(None, recalled=False),
+    topics_list(["a", "b"]),
+    topic_changed("topic_subscribed", ["a"], changed=True),
+    topic_changed("topic_unsubscribed", [], changed=False),
     notification_types([PREFERENCE], [ChannelName("in_app", "Inbox")]),
     notification_preferences([PREFERENCE]),
     preference_set(PREFERENCE),

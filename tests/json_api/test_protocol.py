@@ -70,6 +70,13 @@ from live_inbox.json_api.sent_messages import (
     notification_edited,
     notification_recalled,
 )
+from live_inbox.json_api.topic_messages import (
+    GetTopics,
+    SubscribeToTopic,
+    UnsubscribeFromTopic,
+    topic_changed,
+    topics_list,
+)
 from live_inbox.json_api.type_messages import (
     GetPreferences,
     GetTypes,
@@ -100,6 +107,7 @@ PERFORM = '{{"type":"perform_action","notification_id":{},"action_id":"yes"}}'
 SEEN = '{"type":"mark_seen"}'
 EDIT = '{{"type":"edit_notification","notification_id":{},"title":"{}"}}'
 RECALL = '{{"type":"recall_notification","notification_id":{}}}'
+SUBSCRIBE = '{"type":"subscribe_to_topic","topic":"news"}'
 MUTE = '{"type":"set_preference","notification_type":"news","enabled":false}'
 PING = '{"type":"ping"}'
 NO_ID = '{"type":"mark_read"}'
@@ -196,6 +204,12 @@ class Inbox:
                 return self._edit(action)
             case RecallNotification():
                 return self._recall(action)
+            case GetTopics():
+                return topics_list([]), None
+            case SubscribeToTopic():
+                return topic_changed("topic_subscribed", [action.topic], changed=True), None
+            case UnsubscribeFromTopic():
+                return topic_changed("topic_unsubscribed", [], changed=True), None
             case GetTypes():
                 return notification_types([], []), None
             case GetPreferences():
@@ -921,6 +935,9 @@ ASKABLE = st.one_of(
     st.builds(RECALL.format, IDS),
     st.just(SEEN),
     st.just('{"type":"get_counts"}'),
+    st.sampled_from(
+        ['{"type":"get_topics"}', SUBSCRIBE, SUBSCRIBE.replace("subscribe_to", "unsubscribe_from")]
+    ),
     st.sampled_from(['{"type":"get_types"}', '{"type":"get_preferences"}', MUTE]),
 )
 CHANGES = st.one_of(

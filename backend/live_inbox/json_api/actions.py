@@ -8,7 +8,7 @@ from live_inbox import selectors, services
 from live_inbox.conf import inbox_settings
 from live_inbox.identity.callers import Caller
 from live_inbox.identity.scopes import Right, require
-from live_inbox.json_api import messages, type_messages
+from live_inbox.json_api import messages, topic_messages, type_messages
 from live_inbox.json_api.messages import (
     Action,
     ArchiveAll,
@@ -37,6 +37,13 @@ from live_inbox.json_api.messages import (
 )
 from live_inbox.json_api.sender_actions import perform_for_sender
 from live_inbox.json_api.sent_messages import EditNotification, RecallNotification
+from live_inbox.json_api.topic_messages import (
+    GetTopics,
+    SubscribeToTopic,
+    TopicAnswer,
+    TopicChanged,
+    UnsubscribeFromTopic,
+)
 from live_inbox.json_api.type_messages import (
     GetPreferences,
     GetTypes,
@@ -52,6 +59,7 @@ from live_inbox.selectors.preferences_for_caller import (
     types_for_caller,
 )
 from live_inbox.services.bulk_changes import MOST
+from live_inbox.services.campaigns_for_caller import subscribe_for_caller
 from live_inbox.services.cancel_for_caller import cancel_for_caller
 from live_inbox.services.change_rate import take_change
 from live_inbox.services.send_for_caller import send_for_caller
@@ -64,7 +72,7 @@ def use_of(caller: Caller, action: Action) -> Use:
             return Use(caller.user_id, action.user_id)
         case EditNotification() | RecallNotification():
             return Use(caller.user_id, SENT)
-        case GetNotifications() | GetCounts() | GetTypes() | GetPreferences():
+        case GetNotifications() | GetCounts() | GetTypes() | GetPreferences() | GetTopics():
             return Use(caller.user_id)
     return Use(caller.user_id, caller.user_id)
 
@@ -91,6 +99,8 @@ def perform(caller: Caller, action: Action) -> Performed:
         case GetTypes():
             types, channels = types_for_caller(caller), channels_for_caller(caller)
             return type_messages.notification_types(types, channels), None
+        case GetTopics():
+            return topic_messages.topics_list(services.topics_of(user_id)), None
         case GetPreferences():
             preferences = preferences_for_caller(caller)
             return type_messages.notification_preferences(preferences), None
@@ -107,6 +117,12 @@ def perform(caller: Caller, action: Action) -> Performed:
             seen = services.mark_seen(user_id=user_id)
             answer_seen = messages.notifications_seen(seen.count)
             return answer_seen, seen.position.sequence if seen.count else None
+        case SubscribeToTopic():
+            changed = subscribe_for_caller(caller, topic=action.topic)
+            return _topic_changed(caller, "topic_subscribed", changed=changed), None
+        case UnsubscribeFromTopic():
+            changed = services.unsubscribe(user_id=user_id, topic=action.topic)
+            return _topic_changed(caller, "topic_unsubscribed", changed=changed), None
         case SetPreference():
             return _set_preference(caller, action), None
         case PerformAction():
@@ -126,8 +142,8 @@ def perform(caller: Caller, action: Action) -> Performed:
             )
             answer_deleted = messages.confirmation(action, undo_token=deleted.undo_token)
             return answer_deleted, deleted.position.sequence
-    changed = _change(user_id, action)
-    return messages.confirmation(action), changed.position.sequence if changed.changed else None
+    done_one = _change(user_id, action)
+    return messages.confirmation(action), done_one.position.sequence if done_one.changed else None
 
 
 def _change_many(user_id: object, action: BulkChange | Undo) -> Performed:
@@ -175,6 +191,11 @@ def _set_preference(caller: Caller, action: SetPreference) -> PreferenceSet:
         channel=action.channel,
     )
     return type_messages.preference_set(preference_for_caller(caller, type=set.type))
+
+
+def _topic_changed(caller: Caller, name: TopicAnswer, *, changed: bool) -> TopicChanged:
+    topics = services.topics_of(caller.user.pk)
+    return topic_messages.topic_changed(name, topics, changed=changed)
 
 
 def _send(caller: Caller, action: SendNotification) -> Performed:

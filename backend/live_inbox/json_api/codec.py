@@ -35,6 +35,7 @@ from live_inbox.json_api.messages import (
 )
 from live_inbox.json_api.numbers import positive_number
 from live_inbox.json_api.sent_messages import EditNotification, RecallNotification
+from live_inbox.json_api.topic_messages import GetTopics, SubscribeToTopic, UnsubscribeFromTopic
 from live_inbox.json_api.type_messages import GetPreferences, GetTypes, SetPreference
 from live_inbox.notification_channels import IN_APP
 
@@ -176,8 +177,10 @@ def _action(kind: type[Action], fields: dict[str, Any], types: list[object]) -> 
         return RecallNotification(*_name_of_sent(fields))
     if issubclass(kind, GetNotifications):
         return _get(fields)
-    if issubclass(kind, MarkSeen | GetCounts | GetTypes | GetPreferences):
+    if issubclass(kind, MarkSeen | GetCounts | GetTypes | GetPreferences | GetTopics):
         return kind()
+    if issubclass(kind, SubscribeToTopic | UnsubscribeFromTopic):
+        return kind(string("topic", fields.get("topic")))
     if issubclass(kind, SetPreference):
         return _preference(fields)
     if issubclass(kind, PerformAction):

@@ -22,6 +22,13 @@ from live_inbox.json_api.sent_messages import (
     NotificationRecalled,
     RecallNotification,
 )
+from live_inbox.json_api.topic_messages import (
+    GetTopics,
+    SubscribeToTopic,
+    TopicChanged,
+    TopicsList,
+    UnsubscribeFromTopic,
+)
 from live_inbox.json_api.type_messages import (
     GetPreferences,
     GetTypes,
@@ -230,6 +237,9 @@ Action = (
     | GetTypes
     | GetPreferences
     | SetPreference
+    | GetTopics
+    | SubscribeToTopic
+    | UnsubscribeFromTopic
     | SenderAction
 )
 
@@ -258,6 +268,9 @@ CLIENT_MESSAGES: dict[str, type[Action | Ping | RefreshToken]] = {
     "get_types": GetTypes,
     "get_preferences": GetPreferences,
     "set_preference": SetPreference,
+    "get_topics": GetTopics,
+    "subscribe_to_topic": SubscribeToTopic,
+    "unsubscribe_from_topic": UnsubscribeFromTopic,
     "ping": Ping,
     "refresh_token": RefreshToken,
 }
@@ -505,6 +518,8 @@ ServerMessage = (
     | NotificationTypes
     | NotificationPreferences
     | PreferenceSet
+    | TopicsList
+    | TopicChanged
     | ErrorMessage
     | Pong
     | TokenRefreshed
@@ -764,6 +779,8 @@ _OTHER_ANSWERS: dict[type[Action], str] = {
     MarkAllRead: "all_notifications_marked_read",
     MarkSeen: "notifications_seen",
     SetPreference: "preference_set",
+    SubscribeToTopic: "topic_subscribed",
+    UnsubscribeFromTopic: "topic_unsubscribed",
 }
 
 
