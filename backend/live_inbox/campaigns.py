@@ -53,6 +53,16 @@ class Campaign:
     """Whether `start_campaign` has found it by its idempotency key."""
 
     @property
+    def topic(self) -> str | None:
+        """The topic whose subscribers it is for; None for others."""
+        return self.audience_name if self.audience is AudienceKind.TOPIC else None
+
+    @property
+    def segment(self) -> str | None:
+        """The segment that it is for; None for others."""
+        return self.audience_name if self.audience is AudienceKind.SEGMENT else None
+
+    @property
     def is_due(self) -> bool:
         """Whether there is something left to do that a process can do by itself."""
         if self.state is BulkState.RECALLING:

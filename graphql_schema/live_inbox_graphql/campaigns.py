@@ -87,7 +87,6 @@ class Campaign:
     def of(cls, campaign: CampaignProgress) -> Campaign:
         """Return the object for a campaign. Reads what has become of its notifications."""
         reception = selectors.reception(campaign_id=campaign.id)
-        kind = campaign.audience and campaign.audience.value
         return cls(
             id=ids.campaign_id(campaign.id),
             state=CampaignState(BulkState(campaign.state).value),
@@ -101,8 +100,8 @@ class Campaign:
             read=reception.read,
             is_exact=reception.is_exact,
             reason=campaign.reason or None,
-            topic=campaign.audience_name if kind == "topic" else None,
-            segment=campaign.audience_name if kind == "segment" else None,
+            topic=campaign.topic,
+            segment=campaign.segment,
             deliver_at=campaign.deliver_at,
             started_at=campaign.started_at,
             changed_at=campaign.changed_at,

@@ -137,8 +137,7 @@ def _cancelled(error: SendManyCancelled) -> ClientError:
 
 
 def _progress(error: SendManyInterrupted | SenderDeleted | SendManyCancelled) -> dict[str, int]:
-    done = error.progress.sent + error.progress.replayed
-    return {"sentCount": done, "remainingCount": error.remaining}
+    return {"sentCount": error.progress.reached, "remainingCount": error.remaining}
 
 
 _Kinds = type[Exception] | tuple[type[Exception], ...]

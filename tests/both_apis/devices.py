@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -89,6 +90,11 @@ class Device(Protocol):
     def cancel(self, *, scheduled_id: str | None = None, key: str | None = None) -> bool: ...
     def edit(self, notification_id: int | None = None, **content: Any) -> bool: ...
     def recall(self, notification_id: int | None = None, *, key: str | None = None) -> bool: ...
+    def send_many(self, **given: Any) -> dict[str, Any]: ...
+    def start_campaign(self, **given: Any) -> dict[str, Any]: ...
+    def campaign(self, campaign_id: int) -> dict[str, Any]: ...
+    def cancel_campaign(self, campaign_id: int) -> dict[str, Any]: ...
+    def recall_campaign(self, campaign_id: int) -> dict[str, Any]: ...
     def mark_read(self, notification_id: int) -> None: ...
     def mark_all_read(self) -> None: ...
     def delete(self, notification_id: int) -> None: ...
@@ -210,6 +216,34 @@ class JsonDevice(Socket):
             {"type": "recall_notification"} | asked, "notification_recalled"
         )["recalled"]
         return recalled
+
+    def send_many(self, **given: Any) -> dict[str, Any]:
+        """Return the results, the number that were sent, and the number of the campaign."""
+        if "type" in given:
+            given["notification_type"] = given.pop("type")
+        answer = self._ask({"type": "send_many"} | given, "notifications_sent")
+        return {name: answer.get(name) for name in ("results", "sent_count", "campaign_id")}
+
+    def start_campaign(self, **given: Any) -> dict[str, Any]:
+        return self._ask_campaign("start_campaign", "campaign_started", given)
+
+    def campaign(self, campaign_id: int) -> dict[str, Any]:
+        given = {"campaign_id": campaign_id}
+        return self._ask_campaign("get_campaign", "campaign_progress", given)
+
+    def cancel_campaign(self, campaign_id: int) -> dict[str, Any]:
+        given = {"campaign_id": campaign_id}
+        return self._ask_campaign("cancel_campaign", "campaign_cancelled", given)
+
+    def recall_campaign(self, campaign_id: int) -> dict[str, Any]:
+        given = {"campaign_id": campaign_id}
+        return self._ask_campaign("recall_campaign", "campaign_recalled", given)
+
+    def _ask_campaign(self, name: str, answer_type: str, given: dict[str, Any]) -> dict[str, Any]:
+        answer = self._ask({"type": name} | given, answer_type)
+        campaign: dict[str, Any] = answer["campaign"]
+        assert answer["campaign_id"] == campaign["id"]
+        return campaign
 
     def mark_read(self, notification_id: int) -> None:
         asked = {"type": "mark_read", "notification_id": notification_id}
@@ -348,6 +382,10 @@ PREFERENCE = (
     "{ type enabled required label description category icon"
     " channels { channel label enabled required } }"
 )
+CAMPAIGN = (
+    "{ id state total sent suppressed failed scheduled recalled seen read is_exact: isExact reason topic segment"
+    " deliver_at: deliverAt started_at: startedAt changed_at: changedAt }"
+)
 EVENTS = f"""subscription ($after: String) {{ notificationEvents(after: $after) {{
     __typename position unreadCount
     ... on NotificationAdded {{ notification {{ {NOTIFICATION} }} }}
@@ -459,6 +497,46 @@ class GraphQLDevice(Socket):
             key=key,
         )["recall"]["recalled"]
         return recalled
+
+    def send_many(self, **given: Any) -> dict[str, Any]:
+        """Return the results, the number that were sent, and the number of the campaign."""
+        for name, shown in (("user_ids", "recipient_ids"), ("user_refs", "recipient_refs")):
+            if name in given:
+                given[shown] = given.pop(name)
+        sent: dict[str, Any] = self.ask(
+            "mutation ($input: SendManyInput!) { sendMany(input: $input) {"
+            " results { recipient status notification_id: notificationId }"
+            " sent_count: sentCount campaign_id: campaignId } }",
+            input={to_camel_case(name): value for name, value in given.items()},
+        )["sendMany"]
+        for each in sent["results"]:
+            each["status"] = each["status"].lower()
+            each["notification_id"] = each["notification_id"] and int(each["notification_id"])
+        campaign_id = sent["campaign_id"]
+        return sent | {"campaign_id": campaign_id and int(campaign_id.removeprefix("campaign:"))}
+
+    def start_campaign(self, **given: Any) -> dict[str, Any]:
+        input = {to_camel_case(name): value for name, value in given.items()}
+        query = (
+            "mutation ($input: StartCampaignInput!)"
+            f" {{ done: startCampaign(input: $input) {{ campaign {CAMPAIGN} }} }}"
+        )
+        return _campaign_of_graphql(self.ask(query, input=input)["done"]["campaign"])
+
+    def campaign(self, campaign_id: int) -> dict[str, Any]:
+        query = f"query ($id: ID!) {{ campaign(id: $id) {CAMPAIGN} }}"
+        return _campaign_of_graphql(self.ask(query, id=f"campaign:{campaign_id}")["campaign"])
+
+    def cancel_campaign(self, campaign_id: int) -> dict[str, Any]:
+        return self._end_campaign("cancelCampaign", campaign_id)
+
+    def recall_campaign(self, campaign_id: int) -> dict[str, Any]:
+        return self._end_campaign("recallCampaign", campaign_id)
+
+    def _end_campaign(self, name: str, campaign_id: int) -> dict[str, Any]:
+        query = f"mutation ($id: ID!) {{ done: {name}(id: $id) {{ campaign {CAMPAIGN} }} }}"
+        answer = self.ask(query, id=f"campaign:{campaign_id}")
+        return _campaign_of_graphql(answer["done"]["campaign"])
 
     def mark_read(self, notification_id: int) -> None:
         self.ask("mutation ($id: ID!) { markRead(id: $id) { unreadCount } }", id=notification_id)
@@ -585,6 +663,16 @@ def _data(message: dict[str, Any]) -> dict[str, Any]:
         raise Refused(errors[0]["extensions"]["code"])
     data: dict[str, Any] = payload["data"]
     return data
+
+
+def _campaign_of_graphql(raw: dict[str, Any]) -> dict[str, Any]:
+    """Return a campaign as the JSON API shows it."""
+    for name in ("deliver_at", "started_at", "changed_at"):
+        if raw[name] is not None:
+            moment = datetime.fromisoformat(raw[name]).astimezone(UTC)
+            raw[name] = f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+    own = {"id": int(raw["id"].removeprefix("campaign:")), "state": raw["state"].lower()}
+    return raw | own
 
 
 def _change_of_graphql(event: dict[str, Any]) -> Change | None:

@@ -132,6 +132,12 @@ def test_the_json_api(scopes: tuple[str, ...], server: ServerThread, alice: int,
         edited = client.hear()
         client.say({"type": "recall_notification", "notification_id": 1})
         recalled = client.hear()
+        client.say({"type": "send_many", "user_ids": [bob], "title": "x"})
+        sent_many = client.hear()
+        client.say({"type": "start_campaign", "everybody": True, "title": "x"})
+        started = client.hear()
+        client.say({"type": "cancel_campaign", "campaign_id": 1})
+        cancelled = client.hear()
         client.say({"type": "unsubscribe_from_topic", "topic": "a"})
         unsubscribed = client.hear()
         client.say({"type": "get_preferences"})
@@ -147,6 +153,14 @@ def test_the_json_api(scopes: tuple[str, ...], server: ServerThread, alice: int,
     assert edited["error"]["code"] == ("NOT_FOUND" if is_sender else "FORBIDDEN")
     assert recalled["success"] is is_sender
     assert is_sender or recalled["error"]["code"] == "FORBIDDEN"
+    assert sent_many["success"] is is_sender
+    assert is_sender or sent_many["error"]["code"] == "FORBIDDEN"
+    status = "sent" if ANYONE in scopes else "forbidden"
+    assert not is_sender or sent_many["results"][0]["status"] == status
+    assert started["success"] is (ANYONE in scopes)
+    assert ANYONE in scopes or started["error"]["code"] == "FORBIDDEN"
+    assert cancelled["success"] is False or ANYONE in scopes
+    assert is_sender or cancelled["error"]["code"] == "FORBIDDEN"
     assert sent["success"] is (ANYONE in scopes)
     assert ANYONE in scopes or sent["error"]["code"] == "FORBIDDEN"
 

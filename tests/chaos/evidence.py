@@ -52,8 +52,6 @@ OPERATIONS = (
 )
 """What every path has to have done."""
 SERVICE_OPERATIONS = (*OPERATIONS, "send", "keyed send_many", "campaign")
-JSON_OPERATIONS = tuple(each for each in OPERATIONS if each not in ("send_many",))
-"""What the JSON API can do."""
 SENT = ("type", "message", "link", "data", "expires_at", "sender", "group_key")
 EXPECTED_REFUSALS = (
     "NOT_FOUND",
@@ -106,15 +104,13 @@ def required_of_short_run() -> Iterator[str]:
 
 def required_of_writers() -> Iterator[str]:
     """Yield what the writers that run all the time must have done."""
-    for path in ("service", "http", "socket"):
+    for path in PATHS:
         for operation in SERVICE_OPERATIONS if path == "service" else OPERATIONS:
             yield f"commit {path} {operation}"
+        yield f"suppressed {path} unwanted send"
         yield f"scheduled {path} later send"
-    yield from (f"suppressed {path} unwanted send" for path in PATHS)
-    yield from (f"commit json {operation}" for operation in JSON_OPERATIONS)
     for path in PATHS:
         yield from (f"compared writer {path}.{name}" for name in ("commit", *SENT))
-    yield "scheduled json later send"
     yield "compared undo.notifications"
     yield "compared log returns.in time"
     yield from (f"compared group.{name}" for name in ("count", "actors", "members"))

@@ -46,6 +46,7 @@ class JsonWriter(JsonChanges, ClientWriter):
         return {
             self._send: 30,
             self._expiring: 8,
+            self._send_many: 8,
             self._prefer: 4,
             self._mark: 30,
             self._mark_all: 4,
@@ -102,6 +103,26 @@ class JsonWriter(JsonChanges, ClientWriter):
         # Unless it was deleted meanwhile: then the key is free again, and that is another notification.
         if again["notification_id"] == id:
             self.claim(inbox, ADDED, COMMITTED, **more | {"operation": "replayed send"})
+
+    def _send_many(self, inbox: int, token: str) -> None:
+        operator, token = self.orders.operator
+        some = self.rng.sample(list(self.orders.inboxes), min(SOME, len(self.orders.inboxes)))
+        title, content = self.title(), self.content()
+        more: dict[str, Any] = {
+            "title": title,
+            "key": True,
+            "operation": "send_many",
+            "content": recorded(content, operator),
+        }
+        for each in some:
+            self.claim(each, ADDED, UNKNOWN, **more)
+        named = {"type": "send_many", "user_ids": some, "title": title, "idempotency_key": title}
+        sent = self.until_done(partial(self.request, token, _as_message(content) | named))
+        for result in sent["results"]:
+            if result["status"] not in ("sent", "suppressed"):
+                raise Refusal(f"{result['status']} in send_many")
+            outcome = COMMITTED if result["status"] == "sent" else SUPPRESSED
+            self.claim(int(result["recipient"]), ADDED, outcome, **more)
 
     def send_one(self, inbox: int, token: str, content: dict[str, Any]) -> None:
         """Send to an inbox."""

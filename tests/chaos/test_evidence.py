@@ -44,6 +44,7 @@ def test_every_path_operation_and_field_is_required() -> None:
         "commit json set_preference",
         "commit json edit",
         "commit json recall",
+        "commit json send_many",
         "suppressed json unwanted send",
         "compared writer json.data",
         "events expired",

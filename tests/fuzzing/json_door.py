@@ -117,7 +117,7 @@ class JsonDoor(Door):
         client.send([_encoded(Sent(each)) for each in first])
         client.read_until(lambda frames: len(frames) >= len(first))
         *pages, preferences, topics = [json.loads(client.frames.pop(0).payload) for _ in first]
-        model = JsonModel(Folders(*pages), Settings(preferences, topics))
+        model = JsonModel(Folders(*pages), Settings(preferences, topics), self.target.user_id)
         if model.folders.is_whole:
             self._learn_groups(client, model.folders)
         messages = Messages(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from tests.fuzzing.json_bulk import BULK_SENDS, wrong_bulk
 from tests.fuzzing.json_change_messages import BULK
 from tests.fuzzing.json_sent import SENT_ACTIONS, wrong_name
 from tests.fuzzing.json_settings import SETTINGS, wrong_setting
@@ -18,14 +19,14 @@ Json = dict[str, Any]
 def wrong_fields(action: str, fields: Json) -> list[str]:
     """Return the keys whose values cannot be right, whatever the inbox has."""
     if action == "send_notification":
-        wrong = [key for key in OPTIONAL_TEXTS if not isinstance(fields.get(key) or "", str)]
-        # A type may have a template for a title that is missing. That is looked at last, after the permission.
-        if not isinstance(fields.get("title") or "", str):
-            wrong.append("title")
-        if not isinstance(fields.get("data") or {}, dict) or fields.get("data") in ([], "", 0):
-            wrong.append("data")
+        wrong = _wrong_content(fields)
         # What else may be wrong is reported first, or in its place.
         return [*wrong, "user_id", "notification_type"] if wrong else []
+    if action in BULK_SENDS:
+        wrong = _wrong_content(fields)
+        is_number = _is_number(fields.get("campaign_id"))
+        wrong = wrong_bulk(action, fields, wrong, is_number=is_number)
+        return [*wrong, "notification_type"] if wrong else []
     if action == "get_notifications":
         keys = ("limit", "before_id")
         wrong = [key for key in keys if fields.get(key) is not None and not _is_number(fields[key])]
@@ -54,6 +55,16 @@ def wrong_fields(action: str, fields: Json) -> list[str]:
         wrong.append("undoable")
     # What else is wrong with a moment is reported in its place.
     return [*wrong, "until"] if wrong and action == "snooze_notification" else wrong
+
+
+def _wrong_content(fields: Json) -> list[str]:
+    wrong = [key for key in OPTIONAL_TEXTS if not isinstance(fields.get(key) or "", str)]
+    # A type may have a template for a title that is missing. That is looked at last, after the permission.
+    if not isinstance(fields.get("title") or "", str):
+        wrong.append("title")
+    if not isinstance(fields.get("data") or {}, dict) or fields.get("data") in ([], "", 0):
+        wrong.append("data")
+    return wrong
 
 
 def _wrong_conditions(fields: Json, found: list[str]) -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, NoReturn
 
+from tests.fuzzing.json_bulk import BULK_SENDS, bulk_pairs
 from tests.fuzzing.json_change_messages import (
     ACTIONS_OF_CONTENT,
     CHANGES,
@@ -62,6 +63,7 @@ ACTIONS = (
     *CHANGES,
     *SETTINGS,
     *SENT_ACTIONS,
+    *BULK_SENDS,
 )
 GARBAGE = (
     *("", " ", "{", "}", "null", "[]", "1", '"x"', "{}", "[{}]", "\ufeff{}", "\x00", "{'a':1}"),
@@ -148,6 +150,8 @@ class Messages:
             return [], True
         if action in SETTINGS:
             return setting_pairs(self._random, action), True
+        if action in BULK_SENDS:
+            return self._bulk(action)
         if action in SENT_ACTIONS:
             return sent_pairs(self._random, action, self._id()), True
         if action == "mark_all_read":
@@ -166,10 +170,7 @@ class Messages:
     def _content(self) -> tuple[list[tuple[str, str]], bool]:
         is_other = self._random.random() < 0.1
         fields = [("user_id", self._other_id if is_other else self._random.choice(self._user_ids))]
-        fields.append(("title", self._random.choice(GOOD["title"])))
-        for key in [each for each in GOOD if each != "title"]:
-            if self._random.random() < 0.4:
-                fields.append((key, self._random.choice(GOOD[key])))
+        fields += self._good_content()
         is_good = not is_other
         if self._random.random() < 0.1:
             fields.append(("type", self._random.choice(('"approval"', '"general"'))))
@@ -177,6 +178,19 @@ class Messages:
             fields.append(("idempotency_key", f'"{self._random.choice("abc")}"'))
             is_good = False
         return fields, is_good
+
+    def _good_content(self) -> list[tuple[str, str]]:
+        fields = [("title", self._random.choice(GOOD["title"]))]
+        for key in [each for each in GOOD if each != "title"]:
+            if self._random.random() < 0.4:
+                fields.append((key, self._random.choice(GOOD[key])))
+        return fields
+
+    def _bulk(self, action: str) -> tuple[list[tuple[str, str]], bool]:
+        content = self._good_content()
+        user_id, other_id = self._user_ids[0], self._other_id
+        pairs = bulk_pairs(self._random, action, content, user_id=user_id, other_id=other_id)
+        return pairs, True
 
     def _refresh(self) -> Sent:
         draw = self._random.random()
@@ -223,6 +237,11 @@ class Messages:
                         "idempotency_key",
                         "priority",
                         "topic",
+                        "user_ids",
+                        "user_refs",
+                        "everybody",
+                        "segment",
+                        "campaign_id",
                         "channel",
                     ),
                 )

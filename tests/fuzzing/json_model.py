@@ -11,6 +11,7 @@ from collections import deque
 from datetime import UTC, datetime
 from typing import Any
 
+from tests.fuzzing.json_bulk import BULK_SENDS, check_campaign, check_results
 from tests.fuzzing.json_change_messages import ACTION_ID, BULK
 from tests.fuzzing.json_field_rules import FILTER_KEYS, wrong_fields
 from tests.fuzzing.json_folders import UNDO_SECONDS, Folders, Stale
@@ -30,6 +31,7 @@ PAGE = 50
 MOST_OF_A_GROUP = 50
 NOT_OF_FOLDED = ("archive_notification", "snooze_notification", "pin_notification")
 """What cannot be done to what is folded: only to what it is folded under."""
+SENDS = ("send_notification", "send_many")
 READS = ("get_notifications", "get_counts", "get_types", "get_preferences", "get_topics")
 """What is answered by `error` when it fails."""
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
@@ -40,9 +42,10 @@ Json = dict[str, Any]
 class JsonModel:
     """One connection. `folders` is what its first lists have, of at most 100 rows each."""
 
-    def __init__(self, folders: Folders, settings: Settings) -> None:
+    def __init__(self, folders: Folders, settings: Settings, user_id: int) -> None:
         self.folders = folders
         self.settings = settings
+        self.user_id = str(user_id)
         self.sent = SentModel(folders)
         self.faults = 0
         self._at_once: deque[str] = deque()
@@ -183,7 +186,7 @@ class JsonModel:
 
     def _take_notification(self, row: Json) -> None:
         action, fields, sent = self._actions[0] if self._actions else ("", {}, None)
-        if self._arrived or action not in ("send_notification", "unsnooze_notification"):
+        if self._arrived or action not in (*SENDS, "unsnooze_notification"):
             raise Unsound(f"{row} without a cause")
         if not MOMENT.fullmatch(row["created_at"]):
             raise Unsound(f"{row} was created then")
@@ -195,7 +198,7 @@ class JsonModel:
             self.sent.own.add(row["id"])
         self._arrived = row
         key = row.get("group_key")
-        if key is not None and action == "send_notification":
+        if key is not None and action in SENDS:
             self._to_fold = {each["id"] for each in self.folders.of_group(key)}
             if not self.folders.is_whole and row["group_count"] > 1 and not self._to_fold:
                 raise Stale
@@ -272,6 +275,10 @@ class JsonModel:
             self._change_several(action, fields, message, sent, is_done=is_done)
         elif action == "undo":
             self._undo(fields, message, is_done=is_done)
+        elif action == "send_many":
+            self._take_many(message, fields, sent, is_done=is_done)
+        elif action in BULK_SENDS:
+            check_campaign(action, fields, message, is_done=is_done)
         elif action == "edit_notification":
             if self.sent.edit(fields, message, is_good=sent.is_good, is_done=is_done):
                 self._await_reload()
@@ -300,6 +307,14 @@ class JsonModel:
         self.settings.check_sent(fields, message)
         if arrived is None and "suppressed" not in message:
             raise Unsound(f"{message} without a notification, for {sent}")
+
+    def _take_many(self, message: Json, fields: Json, sent: Sent, *, is_done: bool) -> None:
+        arrived, self._arrived = self._arrived, None
+        if not is_done:
+            if sent.is_good or arrived is not None:
+                raise Unsound(f"{message} for {sent}, after {arrived}")
+        elif "idempotency_key" not in str(sent.data):
+            check_results(fields, message, arrived, self.settings, self.user_id)
 
     def _check_list(self, message: Json, fields: Json) -> None:
         limit = min(int(fields.get("limit") or PAGE), MAX_PAGE)

@@ -11,6 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from live_inbox.content import CONTENT_FIELDS, GivenFields
+from live_inbox.json_api.bulk_messages import (
+    CancelCampaign,
+    GetCampaign,
+    RecallCampaign,
+    SendMany,
+    StartCampaign,
+)
 from live_inbox.json_api.codec import MAX_DEPTH, Malformed, Refused, decode, encode
 from live_inbox.json_api.failures import Failure
 from live_inbox.json_api.messages import (
@@ -36,10 +43,31 @@ pytestmark = pytest.mark.stack("embedded")
 
 MAX_BYTES = 1024
 
+
+def content_with(**given: Any) -> GivenFields:
+    """The content of a send that has these fields alone."""
+    return cast("GivenFields", {**dict.fromkeys(CONTENT_FIELDS), **given})
+
+
 ACTIONS = {
     '{"type":"get_notifications"}': GetNotifications(limit=50, before_id=None),
     '{"type":"get_counts","limit":null}': GetCounts(),
     '{"type":"get_types","x":1}': GetTypes(),
+    '{"type":"get_campaign","campaign_id":5}': GetCampaign(5),
+    '{"type":"cancel_campaign","campaign_id":"5"}': CancelCampaign(5),
+    '{"type":"recall_campaign","campaign_id":5}': RecallCampaign(5),
+    '{"type":"send_many","user_ids":[7,"8"],"user_refs":["bob"],"title":"T","idempotency_key":"k"}': SendMany(
+        content_with(title="T"), ["7", "8"], ["bob"], "k"
+    ),
+    '{"type":"send_many","notification_type":"news","message":"M","context":{"n":1}}': SendMany(
+        content_with(type="news", message="M", context={"n": 1}), [], [], None
+    ),
+    '{"type":"start_campaign","topic":"news","title":"T","deliver_at":"2124-01-01T00:00:00Z"}': StartCampaign(
+        content_with(title="T", deliver_at=datetime(2124, 1, 1, tzinfo=UTC)), topic="news"
+    ),
+    '{"type":"start_campaign","segment":"all","everybody":true,"expires_in_seconds":60}': StartCampaign(
+        content_with(expires_at=timedelta(seconds=60)), segment="all", everybody=True
+    ),
     '{"type":"get_topics"}': GetTopics(),
     '{"type":"subscribe_to_topic","topic":"news"}': SubscribeToTopic("news"),
     '{"type":"unsubscribe_from_topic","topic":""}': UnsubscribeFromTopic(""),
@@ -257,6 +285,19 @@ REFUSED = {
     '{"type":"recall_notification","idempotency_key":[]}': (RecallNotification, "idempotency_key"),
     '{"type":"subscribe_to_topic"}': (SubscribeToTopic, "topic"),
     '{"type":"unsubscribe_from_topic","topic":["news"]}': (UnsubscribeFromTopic, "topic"),
+    '{"type":"get_campaign"}': (GetCampaign, "campaign_id"),
+    '{"type":"cancel_campaign","campaign_id":"campaign:5"}': (CancelCampaign, "campaign_id"),
+    '{"type":"recall_campaign","campaign_id":0}': (RecallCampaign, "campaign_id"),
+    '{"type":"send_many","user_ids":7}': (SendMany, "user_ids"),
+    '{"type":"send_many","user_ids":[7,true]}': (SendMany, "user_ids"),
+    '{"type":"send_many","user_ids":[" "]}': (SendMany, "user_ids"),
+    '{"type":"send_many","user_refs":{}}': (SendMany, "user_refs"),
+    '{"type":"send_many","user_refs":[7]}': (SendMany, "user_refs"),
+    '{"type":"send_many","user_ids":[7],"title":5}': (SendMany, "title"),
+    '{"type":"send_many","user_ids":[7],"idempotency_key":5}': (SendMany, "idempotency_key"),
+    '{"type":"start_campaign","topic":5}': (StartCampaign, "topic"),
+    '{"type":"start_campaign","segment":[]}': (StartCampaign, "segment"),
+    '{"type":"start_campaign","everybody":true,"data":5}': (StartCampaign, "data"),
     '{"type":"set_preference","enabled":true}': (SetPreference, "notification_type"),
     '{"type":"set_preference","enabled":true,"notification_type":5}': (
         SetPreference,

@@ -14,6 +14,8 @@ from typing import Any, NotRequired, get_args, get_origin, get_type_hints
 import pytest
 from msgspec.structs import replace
 
+from live_inbox.bulk_states import AudienceKind, BulkState
+from live_inbox.campaigns import Campaign
 from live_inbox.conf import InboxSettings
 from live_inbox.content import CONTENT_FIELDS, EDITABLE_BY_CLIENTS
 from live_inbox.errors import (
@@ -26,6 +28,17 @@ from live_inbox.errors import (
 from live_inbox.events import Event, Folder, Kind, Person, Snapshot
 from live_inbox.internals.uvicorn_frames import MAX_FRAMES
 from live_inbox.json_api import close_codes, messages, protocol
+from live_inbox.json_api.bulk_messages import (
+    CampaignObject,
+    CancelCampaign,
+    GetCampaign,
+    RecallCampaign,
+    RecipientObject,
+    SendMany,
+    StartCampaign,
+    campaign_message,
+    notifications_sent,
+)
 from live_inbox.json_api.codec import MAX_DEPTH, decode, encode
 from live_inbox.json_api.failures import WIRE_NAMES, ErrorBody, Failure
 from live_inbox.json_api.messages import (
@@ -71,7 +84,15 @@ from live_inbox.json_api.type_messages import (
     notification_types,
     preference_set,
 )
-from live_inbox.selectors import ChannelName, ChannelState, ListFilter, PreferenceState
+from live_inbox.selectors import ChannelName, ChannelState, ListFilter, PreferenceState, Reception
+from live_inbox.services import (
+    RecipientResult,
+    SenderDeleted,
+    SendManyCancelled,
+    SendManyInterrupted,
+    SendStatus,
+    SentMany,
+)
 
 pytestmark = pytest.mark.stack("embedded")
 
@@ -313,6 +334,33 @@ def test_change_is_confirmed_and_refused_by_the_same_message(
     }
 
 
+def messages_of_campaign(**changes: Any) -> Any:
+    """A message about a campaign, with these fields of it."""
+    given: dict[str, Any] = {
+        "state": BulkState.RUNNING,
+        "reason": "",
+        "audience": AudienceKind.TOPIC,
+        "audience_name": "news",
+        "deliver_at": NEW_YEAR + timedelta(hours=1),
+        **changes,
+    }
+    campaign = Campaign(
+        id=5,
+        total=9,
+        sent=4,
+        suppressed=1,
+        failed=2,
+        scheduled=0,
+        recalled=0,
+        sender_id=7,
+        idempotency_key=None,
+        started_at=NEW_YEAR,
+        changed_at=NEW_YEAR + timedelta(hours=2),
+        **given,
+    )
+    return campaign_message("campaign_progress", campaign, Reception(3, 2, is_exact=False))
+
+
 REFUSALS: dict[type[Action], dict[str, Any]] = {
     SendNotification: {
         "type": "notification_sent",
@@ -340,6 +388,11 @@ REFUSALS: dict[type[Action], dict[str, Any]] = {
             (SubscribeToTopic, "topic_subscribed"),
             (UnsubscribeFromTopic, "topic_unsubscribed"),
         )
+    },
+    SendMany: {
+        "type": "notifications_sent",
+        "success": False,
+        "error": {"code": "RATE_LIMITED", "message": "Too fast.", "retry_after": 1.5},
     },
     SetPreference: {
         "type": "preference_set",
@@ -371,6 +424,64 @@ def test_what_a_sender_changes_is_refused_with_the_id_of_the_request(
             "success": False,
             "error": {"code": "NOT_FOUND", "message": "Not there."},
         }
+
+
+@pytest.mark.parametrize(
+    ("action", "name"),
+    [
+        (StartCampaign, "campaign_started"),
+        (GetCampaign, "campaign_progress"),
+        (CancelCampaign, "campaign_cancelled"),
+        (RecallCampaign, "campaign_recalled"),
+    ],
+)
+def test_what_is_asked_of_a_campaign_is_refused_with_its_id(
+    action: type[Action], name: str
+) -> None:
+    failure = Failure("NOT_FOUND", "Not there.")
+    for id_ in (5, None):
+        assert refusal(action, failure, campaign_id=id_) == {
+            "type": name,
+            "campaign_id": id_,
+            "success": False,
+            "error": {"code": "NOT_FOUND", "message": "Not there."},
+        }
+
+
+def test_a_bulk_send_that_broke_off_says_how_far_it_came() -> None:
+    progress = SentMany(sent=2, suppressed=1, replayed=3)
+    shown = {"sent_count": 5, "remaining_count": 4}
+    deleted = Failure.of(SenderDeleted(progress, remaining=4)).body()
+    assert deleted == {"code": "BAD_USER_INPUT", "message": deleted["message"], **shown}
+    cancelled = Failure.of(SendManyCancelled(progress, remaining=4)).body()
+    assert cancelled == {"code": "CONFLICT", "message": cancelled["message"], **shown}
+    interrupted = SendManyInterrupted(progress, remaining=4, has_key=True)
+    failure = Failure.unavailable(interrupted).body()
+    reason = {"code": "SERVICE_UNAVAILABLE", "reason": "database_unavailable"}
+    assert failure == {**reason, "message": str(interrupted), **shown}
+    assert "The same call with the same idempotency key" in failure["message"]
+
+
+def test_campaign_shows_every_field() -> None:
+    assert messages_of_campaign()["campaign"] == {
+        "id": 5,
+        "state": "running",
+        "total": 9,
+        "sent": 4,
+        "suppressed": 1,
+        "failed": 2,
+        "scheduled": 0,
+        "recalled": 0,
+        "seen": 3,
+        "read": 2,
+        "is_exact": False,
+        "reason": None,
+        "topic": "news",
+        "segment": None,
+        "deliver_at": "2024-01-01T01:00:00Z",
+        "started_at": "2024-01-01T00:00:00Z",
+        "changed_at": "2024-01-01T02:00:00Z",
+    }
 
 
 @pytest.mark.parametrize("action", REFUSALS)
@@ -486,12 +597,11 @@ FILTER_KEYS = {"pinned_only" if each.name == "pinned" else each.name for each in
 
 def keys(kind: Any) -> dict[str, bool]:
     """The keys of a message, and whether each must be there."""
-    if kind is SendNotification:
+    if kind in (SendNotification, SendMany, StartCampaign):
         content = {WIRE_NAMES.get(name, name): False for name in CONTENT_FIELDS}
-        added = dict.fromkeys(
-            ("expires_in_seconds", "deliver_at", "context", "idempotency_key"), False
-        )
-        return {"type": True, "user_id": True, **content, **added}
+        added = dict.fromkeys(("expires_in_seconds", "deliver_at", "context"), False)
+        own = {f.name: f.default is MISSING for f in fields(kind) if f.name != "content"}
+        return {"type": True, **own, **content, **added}
     if kind in CLIENT_MESSAGES.values():
         own = {f.name: f.default is MISSING for f in fields(kind)}
         if kind is EditNotification:
@@ -617,6 +727,18 @@ SAID: list[ServerMessage] = [
     topics_list(["a", "b"]),
     topic_changed("topic_subscribed", ["a"], changed=True),
     topic_changed("topic_unsubscribed", [], changed=False),
+    notifications_sent(
+        [
+            RecipientResult("7", SendStatus.SENT, 123),
+            *(RecipientResult("8", status) for status in SendStatus),
+        ],
+        campaign_id=5,
+    ),
+    notifications_sent([], campaign_id=None),
+    refusal(SendMany, Failure("CONFLICT", "Cancelled.", sent_count=2, remaining_count=3)),
+    messages_of_campaign(),
+    *(messages_of_campaign(state=state, audience=None, reason="x") for state in BulkState),
+    messages_of_campaign(audience=AudienceKind.SEGMENT, deliver_at=None),
     notification_types([PREFERENCE], [ChannelName("in_app", "Inbox")]),
     notification_preferences([PREFERENCE]),
     preference_set(PREFERENCE),
@@ -699,7 +821,13 @@ def test_type_shows_what_is_declared_of_it_and_what_the_user_wants() -> None:
     }
 
 
-OBJECTS = {"Type": TypeObject, "Channel": ChannelObject, "ChannelPreference": ChannelPreference}
+OBJECTS = {
+    "Campaign": CampaignObject,
+    "Recipient": RecipientObject,
+    "Type": TypeObject,
+    "Channel": ChannelObject,
+    "ChannelPreference": ChannelPreference,
+}
 
 
 @pytest.mark.parametrize("name", OBJECTS)

@@ -19,6 +19,14 @@ from live_inbox.delivery.batch import Batch
 from live_inbox.delivery.log import ResetReason
 from live_inbox.delivery.position import Position
 from live_inbox.events import Event, Folder, Kind, Reset, Snapshot
+from live_inbox.json_api.bulk_messages import (
+    CancelCampaign,
+    GetCampaign,
+    RecallCampaign,
+    SendMany,
+    StartCampaign,
+    notifications_sent,
+)
 from live_inbox.json_api.close_codes import JsonCloseCode
 from live_inbox.json_api.encoded_events import encode_all
 from live_inbox.json_api.failures import Failure
@@ -86,6 +94,7 @@ from live_inbox.json_api.type_messages import (
     preference_set,
 )
 from live_inbox.selectors import ChannelState, PreferenceState, TypeCounts
+from live_inbox.services import RecipientResult, SendStatus
 
 pytestmark = pytest.mark.stack("embedded")
 
@@ -108,6 +117,9 @@ SEEN = '{"type":"mark_seen"}'
 EDIT = '{{"type":"edit_notification","notification_id":{},"title":"{}"}}'
 RECALL = '{{"type":"recall_notification","notification_id":{}}}'
 SUBSCRIBE = '{"type":"subscribe_to_topic","topic":"news"}'
+SEND_MANY = '{"type":"send_many","user_ids":[7,8],"title":"A"}'
+SEND_OTHERS = '{"type":"send_many","user_ids":[8],"title":"A"}'
+GET_CAMPAIGN = '{"type":"get_campaign","campaign_id":5}'
 MUTE = '{"type":"set_preference","notification_type":"news","enabled":false}'
 PING = '{"type":"ping"}'
 NO_ID = '{"type":"mark_read"}'
@@ -204,6 +216,10 @@ class Inbox:
                 return self._edit(action)
             case RecallNotification():
                 return self._recall(action)
+            case SendMany():
+                return self._send_many(action)
+            case StartCampaign() | GetCampaign() | CancelCampaign() | RecallCampaign():
+                return NOT_FOUND
             case GetTopics():
                 return topics_list([]), None
             case SubscribeToTopic():
@@ -287,6 +303,15 @@ class Inbox:
         self.unseen.add(id_)
         self._log(Kind.ADDED, id_, notification=added)
         return notification_sent(id_), self.sequence
+
+    def _send_many(self, action: SendMany) -> tuple[ServerMessage, int | None]:
+        """Send to those who are known: who asks, and nobody else."""
+        results = [RecipientResult(each, SendStatus.FORBIDDEN) for each in action.user_ids]
+        if ME not in action.user_ids:
+            return notifications_sent(results, campaign_id=None), None
+        self._send(SendNotification(ME, action.content))
+        results[action.user_ids.index(ME)] = RecipientResult(ME, SendStatus.SENT, self.next_id - 1)
+        return notifications_sent(results, campaign_id=None), self.sequence
 
     def _edit(self, action: EditNotification) -> tuple[ServerMessage, int | None] | Failure:
         before = self.notifications.get(action.notification_id or 0)
@@ -938,6 +963,7 @@ ASKABLE = st.one_of(
     st.sampled_from(
         ['{"type":"get_topics"}', SUBSCRIBE, SUBSCRIBE.replace("subscribe_to", "unsubscribe_from")]
     ),
+    st.sampled_from([SEND_MANY, SEND_OTHERS, GET_CAMPAIGN]),
     st.sampled_from(['{"type":"get_types"}', '{"type":"get_preferences"}', MUTE]),
 )
 CHANGES = st.one_of(
@@ -959,6 +985,7 @@ CHANGES = st.one_of(
     st.just(MarkSeen()),
     st.just(GetCounts()),
     st.just(SetPreference("news", True)),
+    st.just(SendMany({"title": "A"}, ["7", "8"])),
     st.builds(EditNotification, IDS, st.none(), st.just({"title": "B"})),
     st.builds(RecallNotification, IDS),
 )

@@ -9,6 +9,13 @@ from live_inbox.conf import inbox_settings
 from live_inbox.identity.callers import Caller
 from live_inbox.identity.scopes import Right, require
 from live_inbox.json_api import messages, topic_messages, type_messages
+from live_inbox.json_api.bulk_messages import (
+    CancelCampaign,
+    GetCampaign,
+    RecallCampaign,
+    SendMany,
+    StartCampaign,
+)
 from live_inbox.json_api.messages import (
     Action,
     ArchiveAll,
@@ -50,7 +57,7 @@ from live_inbox.json_api.type_messages import (
     PreferenceSet,
     SetPreference,
 )
-from live_inbox.request_threads import SENT, Use
+from live_inbox.request_threads import BULK, SENT, Use
 from live_inbox.selectors import EVERYTHING
 from live_inbox.selectors.preferences_for_caller import (
     channels_for_caller,
@@ -72,7 +79,16 @@ def use_of(caller: Caller, action: Action) -> Use:
             return Use(caller.user_id, action.user_id)
         case EditNotification() | RecallNotification():
             return Use(caller.user_id, SENT)
-        case GetNotifications() | GetCounts() | GetTypes() | GetPreferences() | GetTopics():
+        case SendMany() | StartCampaign() | CancelCampaign() | RecallCampaign():
+            return BULK
+        case (
+            GetNotifications()
+            | GetCounts()
+            | GetTypes()
+            | GetPreferences()
+            | GetTopics()
+            | GetCampaign()
+        ):
             return Use(caller.user_id)
     return Use(caller.user_id, caller.user_id)
 

@@ -8,9 +8,16 @@ from typing import Any, NoReturn
 import orjson
 
 from live_inbox.errors import InvalidInput
+from live_inbox.json_api.bulk_messages import (
+    CancelCampaign,
+    GetCampaign,
+    RecallCampaign,
+    SendMany,
+    StartCampaign,
+)
 from live_inbox.json_api.content_fields import content_of, edited_content_of
 from live_inbox.json_api.failures import Failure
-from live_inbox.json_api.fields import moment_or_none, string, user_id
+from live_inbox.json_api.fields import list_or_none, moment_or_none, string, string_or_none, user_id
 from live_inbox.json_api.filters import choice, filter_of
 from live_inbox.json_api.messages import (
     CLIENT_MESSAGES,
@@ -173,6 +180,12 @@ def _action(kind: type[Action], fields: dict[str, Any], types: list[object]) -> 
         return _cancel(fields)
     if issubclass(kind, EditNotification):
         return EditNotification(*_name_of_sent(fields), edited_content_of(fields))
+    if issubclass(kind, SendMany):
+        return _send_many(fields)
+    if issubclass(kind, StartCampaign):
+        return _start_campaign(fields)
+    if issubclass(kind, GetCampaign | CancelCampaign | RecallCampaign):
+        return kind(positive_number("campaign_id", fields))
     if issubclass(kind, RecallNotification):
         return RecallNotification(*_name_of_sent(fields))
     if issubclass(kind, GetNotifications):
@@ -206,37 +219,55 @@ def _send(fields: dict[str, Any], types: list[object]) -> SendNotification:
         fields = {**fields, "notification_type": types[-1]}
     recipient = user_id(fields.get("user_id"))
     content = content_of(fields)
-    key = fields.get("idempotency_key")
-    return SendNotification(
-        recipient, content, None if key is None else string("idempotency_key", key)
+    return SendNotification(recipient, content, string_or_none("idempotency_key", fields))
+
+
+def _send_many(fields: dict[str, Any]) -> SendMany:
+    users = list_or_none("user_ids", fields.get("user_ids")) or []
+    refs = list_or_none("user_refs", fields.get("user_refs")) or []
+    return SendMany(
+        user_ids=[user_id(each, field="user_ids") for each in users],
+        user_refs=[string("user_refs", each) for each in refs],
+        content=content_of(fields),
+        idempotency_key=string_or_none("idempotency_key", fields),
+    )
+
+
+def _start_campaign(fields: dict[str, Any]) -> StartCampaign:
+    return StartCampaign(
+        topic=string_or_none("topic", fields),
+        segment=string_or_none("segment", fields),
+        everybody=bool(choice("everybody", fields)),
+        content=content_of(fields),
+        idempotency_key=string_or_none("idempotency_key", fields),
     )
 
 
 def _name_of_sent(fields: dict[str, Any]) -> tuple[int | None, str | None]:
     """Return by what a client names what it has sent: its id, or the key of the send."""
-    key, number = fields.get("idempotency_key"), fields.get("notification_id")
+    number = fields.get("notification_id")
     return (
         None if number is None else positive_number("notification_id", fields),
-        None if key is None else string("idempotency_key", key),
+        string_or_none("idempotency_key", fields),
     )
 
 
 def _preference(fields: dict[str, Any]) -> SetPreference:
-    enabled, channel = choice("enabled", fields), fields.get("channel")
+    enabled, channel = choice("enabled", fields), string_or_none("channel", fields)
     if enabled is None:
         raise InvalidInput("enabled must be true or false.", field="enabled")
     return SetPreference(
         string("notification_type", fields.get("notification_type")),
         enabled,
-        IN_APP if channel is None else string("channel", channel),
+        IN_APP if channel is None else channel,
     )
 
 
 def _cancel(fields: dict[str, Any]) -> CancelSend:
-    key, number = fields.get("idempotency_key"), fields.get("scheduled_id")
+    number = fields.get("scheduled_id")
     return CancelSend(
         scheduled_id=None if number is None else positive_number("scheduled_id", fields),
-        idempotency_key=None if key is None else string("idempotency_key", key),
+        idempotency_key=string_or_none("idempotency_key", fields),
     )
 
 

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Awaitable
 
 from live_inbox import metrics, tracing
-from live_inbox.database_errors import MESSAGES, ErrorKind, kind_of
+from live_inbox.database_errors import ErrorKind, kind_of
 from live_inbox.delivery.batch import Batch
 from live_inbox.errors import NotificationError
 from live_inbox.events import Event, Reset
@@ -211,11 +211,10 @@ def _name_of(action: Action) -> str:
 
 def _failure_of(error: Exception, action: str) -> Failure:
     """Return the failure for an error that is not the client's. The action may have been performed all the same."""
-    kind = kind_of(error)
-    if kind is ErrorKind.OURS:
+    if kind_of(error) is ErrorKind.OURS:
         return _internal(error, action)
     _database.report(error)
-    return Failure("SERVICE_UNAVAILABLE", MESSAGES[kind], reason=kind.value)
+    return Failure.unavailable(error)
 
 
 def _internal(error: Exception, action: str) -> Failure:

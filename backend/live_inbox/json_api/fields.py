@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +16,12 @@ def string(field: str, value: object) -> str:
     if not isinstance(value, str):
         raise InvalidInput(f"{field} must be a string.", field=field)
     return value
+
+
+def string_or_none(field: str, fields: Mapping[str, Any]) -> str | None:
+    """Return the string that a message has under a key; None if it is left out."""
+    value = fields.get(field)
+    return None if value is None else string(field, value)
 
 
 def object_or_none(field: str, value: object) -> dict[str, Any] | None:

@@ -11,11 +11,19 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Literal, NotRequired, TypedDict, assert_never, cast
 
-import orjson
-
 from live_inbox.content import GivenFields
 from live_inbox.events import Event, Folder, Snapshot
+from live_inbox.json_api.bulk_messages import (
+    CampaignMessage,
+    CancelCampaign,
+    GetCampaign,
+    NotificationsSent,
+    RecallCampaign,
+    SendMany,
+    StartCampaign,
+)
 from live_inbox.json_api.failures import ErrorBody, Failure
+from live_inbox.json_api.moments import wire_time
 from live_inbox.json_api.sent_messages import (
     EditNotification,
     NotificationEdited,
@@ -221,7 +229,15 @@ OneChange = (
 BulkChange = MarkAllRead | ArchiveAll | DeleteAll
 """The actions on all that a filter has."""
 
-SenderAction = EditNotification | RecallNotification
+SenderAction = (
+    EditNotification
+    | RecallNotification
+    | SendMany
+    | StartCampaign
+    | GetCampaign
+    | CancelCampaign
+    | RecallCampaign
+)
 """The actions on what was sent to whomever."""
 
 Action = (
@@ -248,6 +264,11 @@ CLIENT_MESSAGES: dict[str, type[Action | Ping | RefreshToken]] = {
     "cancel_send": CancelSend,
     "edit_notification": EditNotification,
     "recall_notification": RecallNotification,
+    "send_many": SendMany,
+    "start_campaign": StartCampaign,
+    "get_campaign": GetCampaign,
+    "cancel_campaign": CancelCampaign,
+    "recall_campaign": RecallCampaign,
     "get_notifications": GetNotifications,
     "get_counts": GetCounts,
     "mark_read": MarkRead,
@@ -515,6 +536,8 @@ ServerMessage = (
     | ActionPerformed
     | NotificationEdited
     | NotificationRecalled
+    | NotificationsSent
+    | CampaignMessage
     | NotificationTypes
     | NotificationPreferences
     | PreferenceSet
@@ -655,7 +678,7 @@ def action_performed(shown: Snapshot, *, recorded: bool) -> ActionPerformed:
     }
     if shown.performed_action is not None and shown.performed_at is not None:
         answer["action_id"] = shown.performed_action
-        answer["performed_at"] = _wire_time(shown.performed_at)
+        answer["performed_at"] = wire_time(shown.performed_at)
     answer["recorded"] = recorded
     return answer
 
@@ -674,7 +697,7 @@ def token_refreshed(expires_at: float | None) -> TokenRefreshed:
     """Return the answer to a token that is accepted; the moment is in unix seconds."""
     answer: TokenRefreshed = {"type": "token_refreshed", "success": True}
     if expires_at is not None:
-        answer["expires_at"] = _wire_time(datetime.fromtimestamp(expires_at, UTC))
+        answer["expires_at"] = wire_time(datetime.fromtimestamp(expires_at, UTC))
     return answer
 
 
@@ -685,7 +708,7 @@ def token_refused(failure: Failure) -> TokenRefreshed:
 
 def token_expiring(expires_at: float) -> TokenExpiring:
     """Return the warning before the end of a connection; the moment is in unix seconds."""
-    moment = _wire_time(datetime.fromtimestamp(expires_at, UTC))
+    moment = wire_time(datetime.fromtimestamp(expires_at, UTC))
     return {"type": "token_expiring", "expires_at": moment}
 
 
@@ -724,7 +747,11 @@ def confirmation(
 
 
 def refusal(
-    action: type[Action], failure: Failure, *, notification_id: int | None = None
+    action: type[Action],
+    failure: Failure,
+    *,
+    notification_id: int | None = None,
+    campaign_id: int | None = None,
 ) -> ServerMessage:
     """Return the reply to a failed action: its own confirmation with `success: false`, or else `error`."""
     body = failure.body()
@@ -739,6 +766,8 @@ def refusal(
         }
     elif name := _ANSWERS_OF_ONE.get(action):
         answer = {"type": name, "notification_id": notification_id, **answer}
+    elif name := _CAMPAIGN_ANSWERS.get(action):
+        answer = {"type": name, "campaign_id": campaign_id, **answer}
     elif name := _OTHER_ANSWERS.get(action):
         answer = {"type": name, **answer}
     else:
@@ -773,11 +802,20 @@ _ANSWERS_OF_ONE: dict[type[Action], str] = {
 }
 """The answers that name a notification, also when the action has failed."""
 
+_CAMPAIGN_ANSWERS: dict[type[Action], str] = {
+    StartCampaign: "campaign_started",
+    GetCampaign: "campaign_progress",
+    CancelCampaign: "campaign_cancelled",
+    RecallCampaign: "campaign_recalled",
+}
+"""The answers that name a campaign, likewise."""
+
 _OTHER_ANSWERS: dict[type[Action], str] = {
     **_BULK,
     CancelSend: "send_cancelled",
     MarkAllRead: "all_notifications_marked_read",
     MarkSeen: "notifications_seen",
+    SendMany: "notifications_sent",
     SetPreference: "preference_set",
     SubscribeToTopic: "topic_subscribed",
     UnsubscribeFromTopic: "topic_unsubscribed",
@@ -791,12 +829,12 @@ def _notification_object(snapshot: Snapshot) -> NotificationObject:
         "message": snapshot.message,
         "type": snapshot.type,
         "read": snapshot.read,
-        "created_at": _wire_time(snapshot.created_at),
+        "created_at": wire_time(snapshot.created_at),
         "data": snapshot.data,
         "link": snapshot.link or None,
     }
     if snapshot.expires_at is not None:
-        shown["expires_at"] = _wire_time(snapshot.expires_at)
+        shown["expires_at"] = wire_time(snapshot.expires_at)
     # The rest is left out at its default, so that messages stay as clients know them.
     if snapshot.priority != "normal":
         shown["priority"] = snapshot.priority
@@ -813,30 +851,17 @@ def _notification_object(snapshot: Snapshot) -> NotificationObject:
     if snapshot.folder is not Folder.INBOX:
         shown["folder"] = snapshot.folder.value
     if snapshot.snoozed_until is not None:
-        shown["snoozed_until"] = _wire_time(snapshot.snoozed_until)
+        shown["snoozed_until"] = wire_time(snapshot.snoozed_until)
     if snapshot.pinned:
         shown["pinned"] = True
     if snapshot.performed_action is not None and snapshot.performed_at is not None:
         shown["performed_action"] = snapshot.performed_action
-        shown["performed_at"] = _wire_time(snapshot.performed_at)
+        shown["performed_at"] = wire_time(snapshot.performed_at)
     if snapshot.edited_at is not None:
-        shown["edited_at"] = _wire_time(snapshot.edited_at)
+        shown["edited_at"] = wire_time(snapshot.edited_at)
     if snapshot.group_key is not None:
         shown["group_key"] = snapshot.group_key
         shown["group_count"] = snapshot.group_count
     if snapshot.group_actors is not None:
         shown["group_actors"] = snapshot.group_actors
     return shown
-
-
-_WIRE_TIME = orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS
-
-
-def _wire_time(moment: datetime) -> str:
-    """Return a time as the guide writes it: UTC, whole seconds.
-
-    Fractions are cut off, because these clients were written for the guide's format, and some parsers, such as
-    Swift's ISO8601DateFormatter, refuse fractions by default. Ids have the order.
-    """
-    # strftime takes 1.5 µs instead of 0.3, of 4.7 for a whole event.
-    return orjson.dumps(moment.astimezone(UTC), option=_WIRE_TIME)[1:-1].decode()

@@ -238,7 +238,10 @@ class JsonProtocol:
             self.close(JsonCloseCode.INTERNAL_ERROR)
             return
         notification_id = getattr(action, "notification_id", None)
-        answer = refusal(type(action), failure, notification_id=notification_id)
+        campaign_id = getattr(action, "campaign_id", None)
+        answer = refusal(
+            type(action), failure, notification_id=notification_id, campaign_id=campaign_id
+        )
         self._answers.append(_Answer(0, answer))
         self._advance()
 

@@ -27,7 +27,7 @@ class SendManyInterrupted(OperationalError):
             else "It had no idempotency key: the same call would reach all of them again."
         )
         super().__init__(
-            f"The database failed when {_reached(progress)} recipients had the notification and {remaining} were left."
+            f"The database failed when {progress.reached} recipients had the notification and {remaining} were left."
             f" {again}"
         )
         self.progress = progress
@@ -43,7 +43,7 @@ class SenderDeleted(InvalidInput):
 
     def __init__(self, progress: SentMany, *, remaining: int) -> None:
         super().__init__(
-            f"The sender was deleted when {_reached(progress)} recipients had the notification and {remaining}"
+            f"The sender was deleted when {progress.reached} recipients had the notification and {remaining}"
             " were left.",
             field="sender_id",
         )
@@ -60,16 +60,12 @@ class SendManyCancelled(BulkCancelled):
     def __init__(self, progress: SentMany, *, remaining: int) -> None:
         super().__init__()
         self.message = (
-            f"The bulk send was cancelled when {_reached(progress)} recipients had the notification and {remaining}"
+            f"The bulk send was cancelled when {progress.reached} recipients had the notification and {remaining}"
             " were left."
         )
         self.args = (self.message,)
         self.progress = progress
         self.remaining = remaining
-
-
-def _reached(progress: SentMany) -> int:
-    return progress.sent + progress.replayed
 
 
 class BulkProgress:

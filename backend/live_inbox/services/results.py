@@ -46,6 +46,11 @@ class SentMany:
     scheduled_recipients: frozenset[Any] = field(default=frozenset(), compare=False, repr=False)
     campaign_id: int | None = field(default=None, compare=False, repr=False)
 
+    @property
+    def reached(self) -> int:
+        """How many recipients have the notification, by this call or an earlier one."""
+        return self.sent + self.replayed
+
 
 @dataclass(frozen=True, slots=True)
 class Changed:

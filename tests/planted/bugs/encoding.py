@@ -188,8 +188,8 @@ BUGS = (
         name="json-expires-when-created",
         breaks="The JSON API sends the time of creation as that of expiry.",
         file=f"{JSON_API}/messages.py",
-        original="_wire_time(snapshot.expires_at)",
-        replacement="_wire_time(snapshot.created_at)",
+        original="wire_time(snapshot.expires_at)",
+        replacement="wire_time(snapshot.created_at)",
         caught_by=(
             "tests/both_apis/test_what_is_sent.py::test_every_live_event_is_what_was_committed",
         ),
