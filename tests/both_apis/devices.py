@@ -90,6 +90,7 @@ class Device(Protocol):
     def cancel(self, *, scheduled_id: str | None = None, key: str | None = None) -> bool: ...
     def edit(self, notification_id: int | None = None, **content: Any) -> bool: ...
     def recall(self, notification_id: int | None = None, *, key: str | None = None) -> bool: ...
+    def show(self, notification_id: int) -> ShownNotification: ...
     def send_many(self, **given: Any) -> dict[str, Any]: ...
     def start_campaign(self, **given: Any) -> dict[str, Any]: ...
     def campaign(self, campaign_id: int) -> dict[str, Any]: ...
@@ -176,6 +177,10 @@ class JsonDevice(Socket):
         shown = [_shown_by_json_api(each) for each in answer["notifications"]]
         unread = answer["unread_count"]
         return Listed(shown, answer["total"], unread, answer.get("unseen_count", unread))
+
+    def show(self, notification_id: int) -> ShownNotification:
+        asked = {"type": "get_notification", "notification_id": notification_id}
+        return _shown_by_json_api(self._ask(asked, "notification_details")["notification"])
 
     def send(
         self, user_id: int, title: str | None, message: str | None = "", **more: Any
@@ -434,6 +439,10 @@ class GraphQLDevice(Socket):
         answer = self.ask(query, filter=filter)["notifications"]
         shown = [_shown_by_graphql_api(each) for each in answer["nodes"]]
         return Listed(shown, answer["totalCount"], answer["unreadCount"], answer["unseenCount"])
+
+    def show(self, notification_id: int) -> ShownNotification:
+        query = f"query ($id: ID!) {{ notification(id: $id) {{ {NOTIFICATION} }} }}"
+        return _shown_by_graphql_api(self.ask(query, id=str(notification_id))["notification"])
 
     def send(
         self, user_id: int, title: str | None, message: str | None = "", **more: Any

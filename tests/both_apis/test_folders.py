@@ -183,3 +183,19 @@ def test_a_priority_that_does_not_exist_is_refused(phone: Device, alice: int) ->
     with pytest.raises(Refused, match=r"BAD_USER_INPUT|GRAPHQL_VALIDATION_FAILED"):
         phone.send(alice, "matters", priority="whatever")
     assert phone.list().total == 0
+
+
+def test_one_notification_is_shown_in_whatever_folder_it_is(
+    phone: Device, laptop: Device, open_second: Open, alice: int, bob: int
+) -> None:
+    row = services.send(recipient_id=alice, title="x", data={"n": 1}).notification
+    assert row is not None
+    (listed,) = phone.list().notifications
+    assert phone.show(row.pk) == laptop.show(row.pk) == listed
+    laptop.change("archive", row.pk)
+    laptop.mark_read(row.pk)
+    shown = phone.show(row.pk)
+    assert (shown.folder, shown.read, shown.data) == ("archive", True, {"n": 1})
+    for device, number in ((open_second("bob"), row.pk), (phone, row.pk + 1)):
+        with pytest.raises(Refused, match="NOT_FOUND"):
+            device.show(number)

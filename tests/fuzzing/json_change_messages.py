@@ -13,7 +13,7 @@ CHANGES = (
     *MOVES,
     *PINS,
     *("snooze_notification", "perform_action", "mark_seen", "archive_all", "delete_all", "undo"),
-    *("cancel_send", "get_counts"),
+    *("cancel_send", "get_counts", "get_notification"),
 )
 FILTERS: dict[str, tuple[str, ...]] = {
     "folder": ("null", '"inbox"', '"archive"', '"snoozed"', '"grouped"'),

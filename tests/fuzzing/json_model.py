@@ -451,6 +451,10 @@ class JsonModel:
             if sent.is_good and row is not None and not _may_fail(action, row):
                 raise Unsound(f"{message} for {fields}, which exists")
             return
+        if action == "get_notification" and row is not None:
+            if message["notification"] != row:
+                raise Unsound(f"{message} instead of {row}")
+            return
         if action == "delete_notification" and row is not None:
             self._check_deleted_with(row, deleted_with)
         if row is None:

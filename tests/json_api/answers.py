@@ -12,6 +12,7 @@ ANSWERS = {
     "cancel_campaign": "campaign_cancelled",
     "recall_campaign": "campaign_recalled",
     "get_notifications": "notifications_list",
+    "get_notification": "notification_details",
     "get_counts": "notification_counts",
     "get_types": "notification_types",
     "get_preferences": "notification_preferences",

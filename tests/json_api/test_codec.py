@@ -25,6 +25,7 @@ from live_inbox.json_api.messages import (
     Action,
     DeleteNotification,
     GetCounts,
+    GetNotification,
     GetNotifications,
     MarkAllRead,
     MarkRead,
@@ -53,6 +54,7 @@ ACTIONS = {
     '{"type":"get_notifications"}': GetNotifications(limit=50, before_id=None),
     '{"type":"get_counts","limit":null}': GetCounts(),
     '{"type":"get_types","x":1}': GetTypes(),
+    '{"type":"get_notification","notification_id":"456"}': GetNotification(456),
     '{"type":"get_campaign","campaign_id":5}': GetCampaign(5),
     '{"type":"cancel_campaign","campaign_id":"5"}': CancelCampaign(5),
     '{"type":"recall_campaign","campaign_id":5}': RecallCampaign(5),
@@ -298,6 +300,7 @@ REFUSED = {
     '{"type":"start_campaign","topic":5}': (StartCampaign, "topic"),
     '{"type":"start_campaign","segment":[]}': (StartCampaign, "segment"),
     '{"type":"start_campaign","everybody":true,"data":5}': (StartCampaign, "data"),
+    '{"type":"get_notification"}': (GetNotification, "notification_id"),
     '{"type":"set_preference","enabled":true}': (SetPreference, "notification_type"),
     '{"type":"set_preference","enabled":true,"notification_type":5}': (
         SetPreference,

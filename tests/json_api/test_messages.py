@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NotRequired, get_args, get_origin, get_type_hints
 
 import pytest
+from graphql import build_schema
 from msgspec.structs import replace
 
 from live_inbox.bulk_states import AudienceKind, BulkState
@@ -49,6 +50,7 @@ from live_inbox.json_api.messages import (
     DeleteNotification,
     FaultCode,
     GetCounts,
+    GetNotification,
     GetNotifications,
     MarkAllRead,
     MarkRead,
@@ -409,11 +411,12 @@ REFUSALS: dict[type[Action], dict[str, Any]] = {
 @pytest.mark.parametrize(
     ("action", "name"),
     [
+        (GetNotification, "notification_details"),
         (EditNotification, "notification_edited"),
         (RecallNotification, "notification_recalled"),
     ],
 )
-def test_what_a_sender_changes_is_refused_with_the_id_of_the_request(
+def test_what_names_a_notification_is_refused_with_the_id_of_the_request(
     action: type[Action], name: str
 ) -> None:
     failure = Failure("NOT_FOUND", "Not there.")
@@ -717,6 +720,7 @@ SAID: list[ServerMessage] = [
     messages.notification(replace(SNAPSHOT, expires_at=NEW_YEAR)),
     messages.notifications_list([SNAPSHOT, SNAPSHOT], total=2, unread_count=2),
     messages.notification_sent(None),
+    messages.notification_details(SNAPSHOT),
     messages.all_notifications_marked_read(0),
     messages.pong(),
     *(messages.error(code, "Not understood.") for code in FaultCode),
@@ -892,6 +896,57 @@ def test_page_and_code_agree_on_limits() -> None:
     assert f"the {protocol.MAX_FAULTS}th fault within" in PAGE
     assert f"more than {MAX_DEPTH} levels" in PAGE
     assert f"{DEFAULT_LIMIT} if left out" in section("get_notifications")[1]
+
+
+IN_BOTH = {
+    "notifications": "get_notifications",
+    "notificationCounts": "get_counts",
+    "notification": "get_notification",
+    "notificationPreferences": "get_preferences",
+    "notificationTypes": "get_types",
+    "notificationChannels": "get_types",
+    "topics": "get_topics",
+    "campaign": "get_campaign",
+    "send": "send_notification",
+    "sendMany": "send_many",
+    "editNotification": "edit_notification",
+    "cancelSend": "cancel_send",
+    "recall": "recall_notification",
+    "markRead": "mark_read",
+    "markUnread": "mark_unread",
+    "markAllRead": "mark_all_read",
+    "archiveAll": "archive_all",
+    "deleteAll": "delete_all",
+    "undo": "undo",
+    "markSeen": "mark_seen",
+    "archive": "archive_notification",
+    "unarchive": "unarchive_notification",
+    "snooze": "snooze_notification",
+    "unsnooze": "unsnooze_notification",
+    "pin": "pin_notification",
+    "unpin": "unpin_notification",
+    "performAction": "perform_action",
+    "delete": "delete_notification",
+    "setNotificationPreference": "set_preference",
+    "subscribeToTopic": "subscribe_to_topic",
+    "unsubscribeFromTopic": "unsubscribe_from_topic",
+    "startCampaign": "start_campaign",
+    "cancelCampaign": "cancel_campaign",
+    "recallCampaign": "recall_campaign",
+    "refreshToken": "refresh_token",
+}
+"""The fields of GraphQL's root types, and the message that does the same."""
+
+
+def test_what_graphql_can_do_is_a_message_or_is_said_to_be_graphqls_alone() -> None:
+    schema = build_schema((DOCS.parent / "schema.graphql").read_text())
+    roots = (schema.query_type, schema.mutation_type, schema.subscription_type)
+    every = {name for root in roots if root is not None for name in root.fields}
+    text = PAGE.partition("\n## What only GraphQL has\n")[2].partition("\n## ")[0]
+    alone = every & set(rows(text, under="GraphQL"))
+    assert alone == {"notificationEvents", "viewer", "node", "createTicket", "signOutEverywhere"}
+    assert set(IN_BOTH) == every - alone
+    assert set(IN_BOTH.values()) == {*CLIENT_MESSAGES} - {"ping"}
 
 
 def ref(path: str) -> dict[str, str]:

@@ -38,6 +38,7 @@ from live_inbox.json_api.messages import (
     DeleteAll,
     DeleteNotification,
     GetCounts,
+    GetNotification,
     GetNotifications,
     MarkAllRead,
     MarkRead,
@@ -60,6 +61,7 @@ from live_inbox.json_api.messages import (
     confirmation,
     event_message,
     notification_counts,
+    notification_details,
     notification_sent,
     notifications_list,
     notifications_seen,
@@ -196,6 +198,9 @@ class Inbox:
                 return send_cancelled(False), None
             case GetNotifications():
                 return self._list(action), self.sequence
+            case GetNotification():
+                found = self.notifications.get(action.notification_id)
+                return NOT_FOUND if found is None else (notification_details(found), self.sequence)
             case GetCounts():
                 return notification_counts(TypeCounts([], [])), None
             case MarkAllRead():
@@ -958,6 +963,7 @@ ASKABLE = st.one_of(
     st.builds(DELETE_UNDOABLY.format, IDS),
     st.builds(EDIT.format, IDS, st.sampled_from("AB")),
     st.builds(RECALL.format, IDS),
+    st.builds('{{"type":"get_notification","notification_id":{}}}'.format, IDS),
     st.just(SEEN),
     st.just('{"type":"get_counts"}'),
     st.sampled_from(

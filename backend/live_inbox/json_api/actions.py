@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from live_inbox import selectors, services
+from live_inbox import database, selectors, services
 from live_inbox.conf import inbox_settings
 from live_inbox.identity.callers import Caller
 from live_inbox.identity.scopes import Right, require
@@ -25,6 +25,7 @@ from live_inbox.json_api.messages import (
     DeleteAll,
     DeleteNotification,
     GetCounts,
+    GetNotification,
     GetNotifications,
     MarkAllRead,
     MarkRead,
@@ -83,6 +84,7 @@ def use_of(caller: Caller, action: Action) -> Use:
             return BULK
         case (
             GetNotifications()
+            | GetNotification()
             | GetCounts()
             | GetTypes()
             | GetPreferences()
@@ -110,6 +112,8 @@ def perform(caller: Caller, action: Action) -> Performed:
             return messages.send_cancelled(cancelled), None
         case GetNotifications():
             return _list(user_id, action)
+        case GetNotification():
+            return _notification(user_id, action.notification_id)
         case GetCounts():
             return messages.notification_counts(selectors.type_counts(user_id=user_id)), None
         case GetTypes():
@@ -228,6 +232,14 @@ def _send(caller: Caller, action: SendNotification) -> Performed:
     is_added = sent.notification.recipient_id == caller.user.pk and not sent.replayed
     sequence = sent.notification.added_sequence if is_added else None
     return messages.notification_sent(sent.notification.pk), sequence
+
+
+@database.reading
+def _notification(user_id: object, notification_id: int) -> Performed:
+    """Read a notification and the position at which it is so, in one snapshot."""
+    found = selectors.notification(user_id=user_id, notification_id=notification_id)
+    sequence = selectors.inbox_state(user_id=user_id).position.sequence
+    return messages.notification_details(services.snapshot(found)), sequence
 
 
 def _list(user_id: object, action: GetNotifications) -> Performed:

@@ -85,6 +85,13 @@ class GetNotifications:
 
 
 @dataclass(frozen=True, slots=True)
+class GetNotification:
+    """Client → server: `get_notification` requests one notification, of any folder. Not in the guide."""
+
+    notification_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class Reload(GetNotifications):
     """Not on the wire: the protocol sends the newest page in place of an event that it has no message for."""
 
@@ -244,6 +251,7 @@ Action = (
     SendNotification
     | CancelSend
     | GetNotifications
+    | GetNotification
     | GetCounts
     | BulkChange
     | Undo
@@ -270,6 +278,7 @@ CLIENT_MESSAGES: dict[str, type[Action | Ping | RefreshToken]] = {
     "cancel_campaign": CancelCampaign,
     "recall_campaign": RecallCampaign,
     "get_notifications": GetNotifications,
+    "get_notification": GetNotification,
     "get_counts": GetCounts,
     "mark_read": MarkRead,
     "mark_unread": MarkUnread,
@@ -367,6 +376,16 @@ class NotificationsList(TypedDict):
     unread_count: int
     unseen_count: NotRequired[int]
     continue_before_id: NotRequired[int]
+
+
+class NotificationDetails(TypedDict):
+    """Server → client: the answer to `get_notification`, with the notification as it is now."""
+
+    type: Literal["notification_details"]
+    notification_id: int | None
+    success: bool
+    notification: NotRequired[NotificationObject]
+    error: NotRequired[ErrorBody]
 
 
 class NotificationSent(TypedDict):
@@ -525,6 +544,7 @@ class Pong(TypedDict):
 ServerMessage = (
     NotificationMessage
     | NotificationsList
+    | NotificationDetails
     | NotificationCounts
     | NotificationSent
     | SendCancelled
@@ -579,6 +599,16 @@ def notifications_list(
     if examined_to is not None:
         reply["continue_before_id"] = examined_to
     return reply
+
+
+def notification_details(snapshot: Snapshot) -> NotificationDetails:
+    """Return the reply to `get_notification`."""
+    return {
+        "type": "notification_details",
+        "notification_id": snapshot.id,
+        "success": True,
+        "notification": _notification_object(snapshot),
+    }
 
 
 def notification_scheduled(scheduled_id: int) -> NotificationSent:
@@ -795,6 +825,7 @@ _CHANGES: dict[type[Action], Change] = {
 
 _ANSWERS_OF_ONE: dict[type[Action], str] = {
     **_CHANGES,
+    GetNotification: "notification_details",
     DeleteNotification: "notification_deleted",
     PerformAction: "action_performed",
     EditNotification: "notification_edited",
