@@ -883,6 +883,7 @@ def test_page_and_code_agree_on_limits() -> None:
         "WebSocket pings, unsolicited pongs and fragments": [],
         "frames of a message": [str(MAX_FRAMES), "1009"],
         "sends of a user": ["600", "100"],
+        "recipients of one message": [str(default["max_recipients"])],
         "sends of all to one user": ["600", "200"],
         "other changes by a user": ["1200", "300"],
         "actions that wait in a connection": [str(protocol.MAX_QUEUED), "4429"],
