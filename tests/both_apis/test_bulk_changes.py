@@ -9,7 +9,7 @@ import pytest
 
 from live_inbox import services
 from live_inbox.models import Notification
-from tests.both_apis.devices import GraphQLDevice, JsonDevice, Refused
+from tests.both_apis.devices import Device, GraphQLDevice, JsonDevice, Refused
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -130,12 +130,32 @@ def test_what_is_wrong_is_refused(open_first: OpenAny, alice: int) -> None:
             change(phone, name, **filter)
 
 
-def test_events_name_what_was_changed_and_bring_back_what_was_deleted(
-    open_first: OpenAny, alice: int
+def test_each_bulk_change_and_its_undoing_shows_once_on_every_device(
+    phone: Device, laptop: Device, alice: int
 ) -> None:
-    device = open_first("alice")
-    if not isinstance(device, GraphQLDevice):
-        pytest.skip("of GraphQL")
+    services.send(recipient_id=alice, title="one")
+    for device in (phone, laptop):
+        assert device.next_change().what == "added"
+    for name in ("mark_all_read", "archive_all", "delete_all"):
+        count, token = change(phone, name, types=["general"])
+        assert (count, token is None) == (1, False)
+        for device in (phone, laptop):
+            await_change(device)
+        assert undo(phone, token or "") == 1
+        for device in (phone, laptop):
+            what = "unread" if name == "mark_all_read" else "reloaded"
+            assert device.next_change().what == what
+            listed = device.list()
+            assert [each.title for each in listed.notifications] == ["one"]
+            assert (listed.total, listed.unread) == (1, 1)
+            # Nothing else was sent.
+            assert not device.changes  # type: ignore[attr-defined]
+
+
+def test_events_of_graphql_name_what_was_changed_and_bring_back_what_was_deleted(
+    open_device: Callable[..., Any], alice: int
+) -> None:
+    device = open_device("graphql", "alice")
     sent = services.send(recipient_id=alice, title="one").notification
     assert sent is not None
     position = device.ask("{ notifications { position } }")["notifications"]["position"]
