@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,13 @@ from pydantic import ValidationError
 
 from live_inbox.checks import check_settings
 from live_inbox.declared_types import declared_types
-from live_inbox_site.environment import SITE_DIRECTORY, SiteSettings, site_settings
+from live_inbox_site import environment
+from live_inbox_site.environment import (
+    SITE_DIRECTORY,
+    SiteSettings,
+    WrongSettings,
+    site_settings,
+)
 from tests.changed_settings import changed_settings
 
 
@@ -170,3 +177,119 @@ def test_the_settings_of_a_process_are_read_once(monkeypatch: pytest.MonkeyPatch
     assert os.environ["RECONCILE_SECONDS"] == "59"
     assert SiteSettings().reconcile_seconds == 59
     assert site_settings().reconcile_seconds != 59
+
+
+# -- the file .env ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file `.env` of a site that nothing else has set up."""
+    monkeypatch.setattr(environment, "SITE_DIRECTORY", tmp_path)
+    return tmp_path / ".env"
+
+
+def read_anew() -> SiteSettings:
+    """Read the settings as a process that has just started."""
+    return site_settings.__wrapped__()
+
+
+def examples() -> dict[str, tuple[str, str]]:
+    """Return each assignment to a setting that the pages and the deployment files show, by itself: name and value."""
+    found = {}
+    for page in [*(SITE_DIRECTORY / "docs").rglob("*.md"), SITE_DIRECTORY / "README.md"]:
+        text = page.read_text()
+        lines = re.findall(r"^([A-Z_]+)=(\S.*?)(?:\s+#.*)?$", text, re.M)
+        lines += re.findall(r"`([A-Z_]+)=([^`\n]+)`", text)
+        for name, value in lines:
+            is_of_a_shell = re.search(r"\$\(|\bmake \b|manage\.py", value)
+            if name.lower() in SiteSettings.model_fields and not is_of_a_shell:
+                found[f"{name}={value}"] = (name, value)
+    return found
+
+
+@pytest.mark.parametrize("example", examples())
+def test_a_value_of_the_pages_is_the_same_in_the_file_and_in_a_variable(
+    example: str, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, value = examples()[example]
+    file.write_text(f"{example}\n")
+    try:
+        expected = read(monkeypatch, **{name: value})
+    except ValidationError:
+        assert "..." in value or value[0] == "<"  # The rest of it is the reader's.
+        return
+    monkeypatch.delenv(name)
+    assert SiteSettings(_env_file=file) == expected
+    assert name.lower() in expected.model_fields_set
+
+
+def test_the_pages_have_values_that_a_shell_would_cut() -> None:
+    values = [value for _, value in examples().values()]
+    assert len(values) > 20
+    assert any("&" in value for value in values)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "postgres://inbox:p@db/inbox?sslmode=verify-full&sslrootcert=/etc/ca.crt",
+        "postgres://inbox:a;b$c`d*e#f@db/inbox?options=-c%20work_mem",
+        "postgres://inbox:$HOME\\n'x'\"y\"@db/inbox",
+        "sqlite:////srv/in box.sqlite3",
+        "600/minute burst 100",
+    ],
+)
+def test_a_line_of_the_file_is_read_as_it_stands(value: str, file: Path) -> None:
+    file.write_text(f"ENVIRONMENT=production\nDATABASE_URL={value}\n")
+    lines = environment._lines_of(file)
+    assert lines == {"ENVIRONMENT": "production", "DATABASE_URL": value}
+
+
+def test_a_line_that_names_another_variable_is_refused(file: Path) -> None:
+    file.write_text("DATABASE_URL=sqlite:////srv/inbox.sqlite3\nJWT_SECRET='a${b}c'\n")
+    with pytest.raises(WrongSettings, match=r"Wrong settings: JWT_SECRET in \S+/\.env has \$\{\."):
+        read_anew()
+
+
+@pytest.mark.parametrize("lines", ["", "ENVIRONMENT=production\n", "REDIS_URL=redis://h\n"])
+def test_production_has_no_database_of_its_own(file: Path, lines: str) -> None:
+    file.write_text(lines)
+    with pytest.raises(WrongSettings, match="DATABASE_URL is not set"):
+        read_anew()
+
+
+def test_production_without_a_file_has_no_database_of_its_own(file: Path) -> None:
+    with pytest.raises(WrongSettings, match="DATABASE_URL is not set"):
+        read_anew()
+
+
+@pytest.mark.parametrize("environment_", ["production", "development", "test"])
+@pytest.mark.parametrize("is_in_file", [True, False])
+def test_an_empty_database_url_is_not_one_that_is_not_set(
+    environment_: str, is_in_file: bool, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ENVIRONMENT", environment_)
+    if is_in_file:
+        file.write_text("DATABASE_URL=\n")
+        if environment_ == "test":
+            assert read_anew().database_url.startswith("sqlite:///")  # It reads no file.
+            return
+    else:
+        monkeypatch.setenv("DATABASE_URL", "")
+        file.write_text("DATABASE_URL=sqlite:////srv/inbox.sqlite3\n")
+    with pytest.raises(WrongSettings, match="DATABASE_URL is empty"):
+        read_anew()
+
+
+def test_development_has_a_database_of_its_own(file: Path) -> None:
+    file.write_text("ENVIRONMENT=development\n")
+    (file.parent / "var").mkdir()
+    assert read_anew().database_url == f"sqlite:///{SITE_DIRECTORY}/var/inbox.sqlite3"
+
+
+def test_a_file_that_cannot_be_read_is_not_one_that_is_not_there(file: Path) -> None:
+    # Another user's file would do as well, but for root.
+    file.symlink_to("/proc/self/mem")
+    with pytest.raises(WrongSettings, match=r"The file \S+/\.env cannot be read: "):
+        read_anew()

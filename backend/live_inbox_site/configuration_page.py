@@ -28,8 +28,12 @@ dictionary of their own: `LIVE_INBOX = {"JWT": {"AUDIENCE": "shop"}}` sets `JWT_
 and a value that makes no sense are errors of `manage.py check`.
 
 The standalone site reads every setting from an environment variable, or from a line of the file `.env` at the top of
-the checkout, which `make run` makes. One that is empty counts as not set; one whose value makes no sense stops the
-process at its start, with its name. Lists are separated by commas. `<repository>` is the directory of the checkout.
+the checkout, which `make run` makes. One that is empty counts as not set, except for `DATABASE_URL`; one whose value
+makes no sense stops the process at its start, with its name. Lists are separated by commas. `<repository>` is the
+directory of the checkout.
+
+In `.env`, a value is the rest of its line, with spaces, `&`, `;` and `$`, and needs no quotes. A value that begins with
+a quote, or has ` #`, is put between single quotes. No shell reads the file: to a shell, `&` and spaces end a value.
 """
 _TYPES = {
     str: "text",

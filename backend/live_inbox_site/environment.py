@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from dotenv import dotenv_values
 from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -62,6 +63,9 @@ def _script_name(text: str) -> str:
     if text and not text.startswith("/"):
         raise ValueError("it begins with a slash")
     return text.rstrip("/")
+
+
+_PAGE = "docs/configuration.md"
 
 
 class WrongSettings(Exception):
@@ -161,7 +165,8 @@ class SiteSettings(InboxSettings, BaseSettings):
         f"sqlite:///{SITE_DIRECTORY / 'var' / 'inbox.sqlite3'}",
         repr=False,
         description="Database, as a URL: `postgres://user:password@host:5432/name` or "
-        "`sqlite:////path/to/file`. With several hosts (`one:5432,two:5432`), the first that can be used.",
+        "`sqlite:////path/to/file`. With several hosts (`one:5432,two:5432`), the first that can be used. "
+        "Production has no default, and it may not be empty.",
     )
     prepared_statements: bool = Field(
         False,
@@ -237,11 +242,15 @@ def site_settings() -> SiteSettings:
     """Return the settings of this process, read from the environment once. Raises WrongSettings."""
     # The tests set every variable themselves; a developer's file would change what they test.
     is_test = os.environ.get("ENVIRONMENT") == "test"
+    file = None if is_test else SITE_DIRECTORY / ".env"
     try:
-        settings = SiteSettings(_env_file=None if is_test else SITE_DIRECTORY / ".env")
+        settings = SiteSettings(_env_file=file)
+    except OSError as error:
+        raise WrongSettings(f"The file {file} cannot be read: {error.strerror}.") from None
     except ValidationError as error:
         problems = explain(error)
-        raise WrongSettings(f"Wrong settings: {problems}. See docs/configuration.md.") from None
+        raise WrongSettings(f"Wrong settings: {problems}. See {_PAGE}.") from None
+    _refuse_another_database(settings, {} if file is None else _lines_of(file))
     if settings.is_production:
         return settings
     generated = {
@@ -250,6 +259,30 @@ def site_settings() -> SiteSettings:
         if not getattr(settings, name)
     }
     return settings.model_copy(update=generated)
+
+
+def _lines_of(file: Path) -> dict[str, str | None]:
+    """Return what the file has for each variable. Raises WrongSettings for what is read in one way here and in another
+    elsewhere."""
+    lines = dotenv_values(file, interpolate=False)
+    for name, value in lines.items():
+        if "${" in (value or ""):
+            # The value of another variable would stand there, also between single quotes.
+            raise WrongSettings(
+                f"Wrong settings: {name} in {file} has ${{. Write it differently, or set the variable itself."
+            )
+    return lines
+
+
+def _refuse_another_database(settings: SiteSettings, lines: dict[str, str | None]) -> None:
+    """Raise WrongSettings if nobody has named the database: a command would make a new one, and report success."""
+    if "" in (os.environ.get("DATABASE_URL"), lines.get("DATABASE_URL")):
+        raise WrongSettings(f"Wrong settings: DATABASE_URL is empty. See {_PAGE}.")
+    if settings.is_production and "database_url" not in settings.model_fields_set:
+        raise WrongSettings(
+            "Wrong settings: DATABASE_URL is not set. In production it has no default: set it to postgres://... or, "
+            f"for one server, to sqlite:////path/to/file. See {_PAGE}."
+        )
 
 
 def _kept_secret(name: str) -> str:

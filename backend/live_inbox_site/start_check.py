@@ -10,8 +10,9 @@ from functools import partial
 
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 from django.core.exceptions import ImproperlyConfigured
-from django.db import DatabaseError
+from django.db import DatabaseError, connections
 
+from live_inbox import database
 from live_inbox.conf import inbox_settings
 from live_inbox.database_check import STEPS, UnappliedMigrations
 from live_inbox.database_threads import in_lane_within
@@ -28,21 +29,42 @@ LAYER_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Part:
-    """What was found out about one part. `problem`: one line that says what is wrong; None if it works."""
+    """What was found out about one part.
+
+    `problem`: one line that says what is wrong; None if it works. `place`: where it was looked for, without a password.
+    """
 
     name: str
     problem: str | None = None
     note: str = ""
+    place: str = ""
+
+    def __str__(self) -> str:
+        """Return the line that an operator reads."""
+        found = self.problem or self.note or "ok"
+        return f"{self.name}: {found} ({self.place})" if self.place else f"{self.name}: {found}"
 
 
 def check_parts() -> Iterator[Part]:
     """Try each part in turn, and yield what was found out. Tables are not looked for in a database that is away."""
     for name, step in STEPS.items():
-        part = Part(name, _problem_of(partial(_in_thread_of_a_server, step)))
+        place = _place_of_database() if name == "database" else ""
+        part = Part(name, _problem_of(partial(_in_thread_of_a_server, step)), place=place)
         yield part
         if part.problem is not None and name == "database":
             break
     yield check_layer()
+
+
+def _place_of_database() -> str:
+    """Return which database it is: whoever has set another one than intended sees it here."""
+    settings = connections[database.alias()].settings_dict
+    name = str(settings["NAME"])
+    if "sqlite" in settings["ENGINE"]:
+        return f"SQLite {name}"
+    host, port = settings["HOST"], settings["PORT"]
+    where = f" on {host}{f':{port}' if port else ''}" if host else ""
+    return f"PostgreSQL {name}{where}"
 
 
 def _in_thread_of_a_server(step: Callable[[], None]) -> None:

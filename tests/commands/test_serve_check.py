@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -31,12 +32,28 @@ def check(stack: Stack, **changes: str) -> tuple[int, dict[str, str], str]:
     return done.returncode, said, done.stderr
 
 
+def place_of(url: str) -> str:
+    """Return what is said of a database: neither its user nor its password."""
+    if url.startswith("sqlite:///"):
+        return f"SQLite {url.removeprefix('sqlite:///')}"
+    parts = urlsplit(url)
+    place = (
+        f" on {parts.hostname}{f':{parts.port}' if parts.port else ''}" if parts.hostname else ""
+    )
+    return f"PostgreSQL {parts.path.removeprefix('/')}{place}"
+
+
 @pytest.mark.django_db(transaction=True)
 def test_all_is_well(stack: Stack) -> None:
     code, said, errors = check(stack)
     assert (code, errors) == (0, "")
     layer = "ok" if stack.is_production else "none between processes: REDIS_URL is not set"
-    assert said == {**dict.fromkeys(PARTS, "ok"), "channel layer": layer}
+    place = place_of(stack.test_database_url())
+    assert said == {
+        **dict.fromkeys(PARTS, "ok"),
+        "database": f"ok ({place})",
+        "channel layer": layer,
+    }
 
 
 def test_a_database_without_tables_is_no_database_of_the_inbox(
@@ -48,7 +65,9 @@ def test_a_database_without_tables_is_no_database_of_the_inbox(
         empty = stack.cluster.create_database("without_tables")
     code, said, errors = check(stack, DATABASE_URL=empty)
     assert code == 1
-    assert said["database"] == "it has no tables of the inbox: run manage.py migrate"
+    assert said["database"] == (
+        f"it has no tables of the inbox: run manage.py migrate ({place_of(empty)})"
+    )
     assert list(said) == ["settings", "database", "channel layer"]
     assert errors == "CommandError: A server could not work here: database.\n"
 
@@ -62,6 +81,7 @@ def test_neither_database_nor_redis(stack: Stack, django_db_setup: None) -> None
     )
     assert code == 1
     assert said["database"].startswith("OperationalError: ")
+    assert said["database"].endswith(" (PostgreSQL inbox on 127.0.0.1:1)")
     assert said["channel layer"].startswith("ConnectionError: ")
     assert errors == "CommandError: A server could not work here: database, channel layer.\n"
     assert "password" not in str(said) + errors

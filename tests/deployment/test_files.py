@@ -19,6 +19,7 @@ from live_inbox_site.environment import SiteSettings
 from live_inbox_site.management.commands.serve import Command
 from live_inbox_site.serving import PING_SECONDS, grace_seconds, server_config
 from tests.deployment.deployed_files import DIRECTORY, assignments, kubernetes, objects_of, text_of
+from tests.stacks.uvicorn_server import REPOSITORY
 
 PORT = 8000
 SPARE_SECONDS = 5
@@ -106,6 +107,22 @@ def test_every_command_is_one(name: str) -> None:
     else:
         assert command == "serve"
         Command().create_parser("manage.py", "serve").parse_args(arguments)
+
+
+def test_all_that_reads_the_settings_reads_them_as_the_product_does() -> None:
+    """A shell cuts a value at `&`, systemd reads comments differently: a command would use another database."""
+    pages = [*DIRECTORY.parents[1].rglob("*.md"), *DIRECTORY.rglob("*"), REPOSITORY / "README.md"]
+    texts = {str(path): path.read_text() for path in pages if path.is_file()}
+    assert len(texts) > 50
+    sourced = re.compile(
+        r"set -a\b|(?:^|[;&|]\s*)(?:\.|source) \S*(?:env|etc/)|^EnvironmentFile|xargs.*\.env", re.M
+    )
+    assert not [name for name, text in texts.items() if sourced.search(text)]
+    service = unit("live-inbox.service")
+    assert service["WorkingDirectory"] == ["/opt/live-inbox"]
+    page = (DIRECTORY.parent / "deploying.md").read_text()
+    assert "environment.example .env " in page
+    assert f"--group {service['User'][0]} " in page
 
 
 def test_every_variable_is_a_setting() -> None:

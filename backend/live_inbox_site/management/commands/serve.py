@@ -154,7 +154,7 @@ class Command(InboxCommand):
         self._say("settings: ok")
         failed = []
         for part in check_parts():
-            self._say(f"{part.name}: {part.problem or part.note or 'ok'}")
+            self._say(str(part))
             if part.problem is not None:
                 failed.append(part.name)
         if failed:
