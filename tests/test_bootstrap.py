@@ -258,6 +258,33 @@ def test_a_busy_port_is_one_line_before_anything_else_happens() -> None:
     assert of_make.startswith("make:")
 
 
+@pytest.mark.parametrize(
+    ("text", "is_refused"),
+    [
+        ("ENVIRONMENT=production\nDATABASE_URL=postgres://db/inbox\n", True),
+        (" export ENVIRONMENT = 'production'\n", True),
+        ("ENVIRONMENT=development\n", False),
+        ("# ENVIRONMENT=production\nRECONCILE_SECONDS=1\n", False),
+        (None, False),
+    ],
+)
+def test_the_users_of_the_demo_do_not_get_into_the_database_of_a_server(
+    text: str | None, is_refused: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bootstrap, "REPOSITORY", tmp_path)
+    monkeypatch.delenv("ENVIRONMENT", raising=False)
+    if text is not None:
+        (tmp_path / ".env").write_text(text)
+    if is_refused:
+        with pytest.raises(Stop, match="says ENVIRONMENT=production, and `make run` makes demo"):
+            bootstrap.refuse_production()
+    else:
+        bootstrap.refuse_production()
+    # Who names the environment has decided.
+    monkeypatch.setenv("ENVIRONMENT", "development")
+    bootstrap.refuse_production()
+
+
 @pytest.mark.parametrize("python", ["no-such-python", "/bin/false"])
 def test_a_python_that_does_not_run_is_one_line(python: str) -> None:
     done = make("run", f"PYTHON={python}")

@@ -13,6 +13,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -209,6 +210,7 @@ def require_port(text: str) -> int:
 def run(port: str) -> None:
     """Serve the product on one developer's machine."""
     number = require_port(port)
+    refuse_production()
     environment = prepared(RUNTIME_LOCK)
     os.environ.setdefault("ENVIRONMENT", "development")
     declare_development()
@@ -230,6 +232,22 @@ def build_pages(environment: Environment, *, with_tests: bool = False) -> None:
         build(with_tests=with_tests)
     except (NotBuildable, Stop) as problem:
         say(f"No web pages: {problem}")
+
+
+def refuse_production() -> None:
+    """Raise Stop if the file `.env` is that of a server: the users of the demo would get into its database."""
+    settings = REPOSITORY / ".env"
+    try:
+        text = settings.read_text()
+    except OSError:
+        # There is none; or the server says why it cannot be read.
+        return
+    found = re.findall(r"^\s*(?:export\s+)?ENVIRONMENT\s*=\s*['\"]?(\w+)", text, re.MULTILINE)
+    if found and found[-1] != "development" and not os.environ.get("ENVIRONMENT"):
+        raise Stop(
+            f"The file {settings} says ENVIRONMENT={found[-1]}, and `make run` makes demo users. To serve the site, "
+            "run .venv/bin/python manage.py serve."
+        )
 
 
 def declare_development() -> None:
