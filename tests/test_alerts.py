@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import generate_latest
 
+from tests.stacks.installed_programs import find_program, how_to_get
 from tests.test_metrics import exported
 
 DOCS = Path(__file__).parents[1] / "docs"
 RULES = DOCS / "operating" / "prometheus-alerts.yml"
+WHAT_WAKES = Path(__file__).parent / "alert_rules.yml"
 RUNBOOK = (DOCS / "operating" / "alerts.md").read_text()
 METRICS = (DOCS / "metrics.md").read_text()
 DASHBOARD = json.loads((DOCS / "operating" / "grafana-dashboard.json").read_text())
@@ -112,6 +114,34 @@ def test_panels_have_titles_and_ids_of_their_own_and_do_not_overlap() -> None:
         taken |= cells
 
 
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="needs promtool")
+def promtool(*arguments: str | Path) -> str:
+    """Return what promtool has to say, once it has succeeded."""
+    program = find_program("promtool")
+    if program is None:
+        pytest.skip(how_to_get("promtool", "prometheus"))
+    done = subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
 def test_prometheus_accepts_the_rules() -> None:
-    subprocess.run(["promtool", "check", "rules", str(RULES)], check=True)
+    assert f"SUCCESS: {len(rules())} rules found" in promtool("check", "rules", RULES)
+
+
+def test_the_rules_wake_when_they_should_and_not_before() -> None:
+    assert "SUCCESS" in promtool("test", "rules", WHAT_WAKES)
+    alerts = re.findall(r"alertname: (\w+)", WHAT_WAKES.read_text())
+    # Each alert that is tried is tried with and without its reason: an alert without `exp_alerts` must be silent.
+    assert min(map(alerts.count, alerts)) >= 2
+    assert set(alerts) <= {rule["name"] for rule in rules()}
+
+
+def test_prometheus_has_no_complaint_about_the_metrics() -> None:
+    program = find_program("promtool")
+    if program is None:
+        pytest.skip(how_to_get("promtool", "prometheus"))
+    done = subprocess.run(
+        [program, "check", "metrics"], input=generate_latest(), capture_output=True, check=False
+    )
+    complaints = [line for line in done.stderr.decode().splitlines() if line.startswith("inbox_")]
+    assert (done.returncode, complaints) == (0, [])

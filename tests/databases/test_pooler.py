@@ -1,4 +1,4 @@
-"""A pooler that gives each transaction another session, as PgBouncer does in transaction mode."""
+"""A pooler: PgBouncer, which gives each transaction another session in transaction mode."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ from tests.databases.conftest import AddDatabase, Router
 from tests.databases.everything import call_everything
 from tests.domain.concurrency import at_once
 from tests.domain.doorbells import RememberingDoorbell
-from tests.stacks.pgbouncer_server import PgBouncerServer, pgbouncer_binary
+from tests.stacks.installed_programs import find_program, how_to_get
+from tests.stacks.pgbouncer_server import PgBouncerServer
 from tests.stacks.process_registry import ProcessRegistry
 from tests.stacks.stack import Stack
 
@@ -37,20 +38,26 @@ NEEDS_A_SESSION = re.compile(
 )
 
 
-@pytest.fixture
+@pytest.fixture(
+    params=[("transaction", 2), ("session", 2 * CLIENTS)], ids=["transaction", "session"]
+)
 def pooled(
+    request: pytest.FixtureRequest,
     process_registry: ProcessRegistry,
     stack: Stack,
     add_database: AddDatabase,
     settings: Settings,
     bell: RememberingDoorbell,
 ) -> Iterator[str]:
-    """The alias of the inbox, behind a real PgBouncer with two sessions."""
-    if pgbouncer_binary() is None:
-        pytest.skip("This machine has no pgbouncer.")
+    """The alias of the inbox, behind a real PgBouncer: with two sessions or, in session mode, one for each thread."""
+    if find_program("pgbouncer") is None:
+        pytest.skip(how_to_get("pgbouncer", "pgbouncer"))
+    mode, pool = request.param
     assert stack.cluster is not None
     name = urlsplit(stack.fresh_database()).path[1:]
-    with PgBouncerServer(process_registry, stack.cluster.directory) as pgbouncer:
+    with PgBouncerServer(
+        process_registry, stack.cluster.directory, mode=mode, pool=pool
+    ) as pgbouncer:
         alias = add_database(url=pgbouncer.url(name))
         settings.DATABASE_ROUTERS = [Router(write=alias, read=alias)]
         yield alias

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import socket
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,24 +13,8 @@ from tests.stacks.child import Child
 from tests.stacks.local_server import LoopbackServer
 from tests.stacks.ports import LOOPBACK, free_port
 from tests.stacks.process_registry import ProcessRegistry
-from tests.stacks.uvicorn_server import REPOSITORY
-
-PLACES = ("/usr/sbin/nginx", str(REPOSITORY / "var" / "nginx" / "usr" / "sbin" / "nginx"))
-"""Where it is that is not on the path: Debian's, and what .ci/run unpacks."""
-
-MISSING = (
-    "No nginx on this machine: install one (`apt-get install nginx-light`), or name it: "
-    "NGINX=/path/to/nginx."
-)
 
 _PATHS = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-
-
-def find_nginx() -> str | None:
-    """Return the path of nginx: `$NGINX`, or one that is installed; None if there is none."""
-    if named := os.environ.get("NGINX"):
-        return named
-    return shutil.which("nginx") or next((path for path in PLACES if Path(path).exists()), None)
 
 
 class NginxServer(LoopbackServer):

@@ -1,10 +1,9 @@
-"""A private PgBouncer in transaction mode. Needs the program `pgbouncer`, which no package of Python brings."""
+"""A private PgBouncer. Needs the program `pgbouncer`, which no package of Python brings."""
 
 from __future__ import annotations
 
 import os
 import pwd
-import shutil
 import signal
 from pathlib import Path
 from typing import LiteralString
@@ -12,6 +11,7 @@ from typing import LiteralString
 import psycopg
 
 from tests.stacks.child import Child, ServerFailed
+from tests.stacks.installed_programs import find_program, library_path
 from tests.stacks.local_server import LoopbackServer
 from tests.stacks.ports import LOOPBACK
 from tests.stacks.postgres_cluster import SUPERUSER
@@ -26,27 +26,31 @@ listen_addr = {host}
 listen_port = {port}
 unix_socket_dir =
 auth_type = any
-pool_mode = transaction
+pool_mode = {mode}
 default_pool_size = {pool}
 ignore_startup_parameters = options
 """
 PING: LiteralString = "SELECT 1"
 
 
-def pgbouncer_binary() -> str | None:
-    """Return the program; None if this machine has none."""
-    return shutil.which("pgbouncer", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
-
-
 class PgBouncerServer(LoopbackServer):
     """A PgBouncer on a loopback port, in front of the PostgreSQL whose socket is in `cluster`.
 
-    Each transaction gets one of `pool` sessions, so that whatever depends on a session goes wrong.
+    In the mode `transaction`, each transaction gets one of `pool` sessions, so that whatever depends on a session goes
+    wrong. In the mode `session`, each connection has one of them until it is closed.
     """
 
-    def __init__(self, process_registry: ProcessRegistry, cluster: Path, *, pool: int = 2) -> None:
+    def __init__(
+        self,
+        process_registry: ProcessRegistry,
+        cluster: Path,
+        *,
+        mode: str = "transaction",
+        pool: int = 2,
+    ) -> None:
         super().__init__(process_registry)
         self._cluster = cluster
+        self._mode = mode
         self._pool = pool
         self._directory = process_registry.new_directory("pgbouncer")
         # Like PostgreSQL, it refuses to be run by root.
@@ -65,7 +69,7 @@ class PgBouncerServer(LoopbackServer):
             return False
 
     def _spawn(self) -> Child:
-        binary = pgbouncer_binary()
+        binary = find_program("pgbouncer")
         if binary is None:
             raise ServerFailed("There is no program `pgbouncer`.")
         configuration = self._directory / "pgbouncer.ini"
@@ -75,6 +79,7 @@ class PgBouncerServer(LoopbackServer):
                 user=SUPERUSER,
                 host=LOOPBACK,
                 port=self.port,
+                mode=self._mode,
                 pool=self._pool,
             )
         )
@@ -86,7 +91,7 @@ class PgBouncerServer(LoopbackServer):
             self._process_registry,
             [binary, str(configuration)],
             log=self._directory / "log",
-            environment={"LC_ALL": "C"},
+            environment={"LC_ALL": "C", **library_path(binary)},
             directory=self._directory,
             stop_signal=signal.SIGINT,
             user=self._user,
