@@ -168,7 +168,7 @@ def test_contexts_that_wait_are_few_and_are_forgotten() -> None:
 def test_the_first_event_of_an_inbox_keeps_its_context() -> None:
     stream: LiveStream[FakeEntry] = LiveStream(capacity=4, batch_length=2)
     stream.anchor(ORIGIN)
-    assert stream.offer(FakeEntry("7", "e", 1, traceparent=SAMPLED)) is Verdict.GAP
+    assert stream.offer(FakeEntry("7", "e", 1, traceparent=SAMPLED)) is Verdict.FIRST
     stream.begin_epoch("e")
     stream.offer(FakeEntry("7", "e", 1))
     assert _contexts(stream.since(0)) == [SAMPLED]

@@ -16,6 +16,7 @@ from live_inbox.clock_monitor import ClockMonitor
 from live_inbox.conf import InboxSettings, inbox_settings
 from live_inbox.connection_reporting import ConnectionReporter
 from live_inbox.database_log import DatabaseLog
+from live_inbox.database_threads import begin_counting_deadlines
 from live_inbox.delivery.hub import Hub, HubConfig
 from live_inbox.delivery_latency import DeliveryLatency
 from live_inbox.events import Event, decode
@@ -30,6 +31,7 @@ from live_inbox.maintenance.housekeeping import Housekeeper, jobs
 from live_inbox.middleware_bypass import headers_of_middleware, may_bypass
 from live_inbox.per_loop import PerLoop
 from live_inbox.readiness import Readiness, reporting
+from live_inbox.services.send_counting import begin_counting_failures
 from live_inbox.socket_paths import SOCKET_PATHS, socket_paths
 from live_inbox.socket_router import Apis, SocketEndpoint, SocketRouter
 from live_inbox.sockets.asgi import Application
@@ -116,6 +118,8 @@ async def _running_inbox() -> AsyncIterator[Apis]:
     """Run an inbox on the running event loop while in the block."""
     settings = inbox_settings()
     note_build()
+    begin_counting_failures()
+    begin_counting_deadlines()
     readiness = Readiness()
     checks = readiness.part("admissions", every_seconds=settings.session_check_seconds)
     admissions = build_admissions(on_checked=checks.finished)

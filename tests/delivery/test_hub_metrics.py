@@ -76,3 +76,47 @@ def test_the_size_of_replays_is_observed(simulation: SimulatedHub) -> None:
     assert behind.sequences == list(range(3, 10))
     assert counted("replay_events_count") == pages + 1
     assert counted("replay_events_sum") == events + 7
+
+
+@pytest.mark.parametrize(
+    ("written", "rung", "recovered", "first", "source"),
+    [
+        # The doorbell has come: nothing was lost, though the log is read for it.
+        (1, [1], 0, 1, DeliverySource.DOORBELL),
+        (2, [1, 2], 0, 2, DeliverySource.DOORBELL),
+        # That of one event was lost, or of both.
+        (2, [2], 1, 1, DeliverySource.LOG),
+        (2, [], 2, 0, DeliverySource.LOG),
+    ],
+)
+def test_the_first_events_of_an_inbox_are_recovered_only_if_their_doorbell_was_lost(
+    written: int,
+    rung: list[int],
+    recovered: int,
+    first: int,
+    source: DeliverySource,
+    simulation: SimulatedHub,
+    delivered: Delivered,
+) -> None:
+    def counts() -> list[float]:
+        return [
+            counted("events_recovered_total"),
+            counted("doorbells_received_total", outcome="first"),
+            counted("doorbells_received_total", outcome="gap"),
+            counted("reconciliations_total", result="found"),
+        ]
+
+    follower = simulation.follow("bob")
+    before = counts()
+    events = simulation.log.write("bob", written)
+    simulation.ring(event for event in events if event.sequence in rung)
+    if not rung:
+        simulation.reconcile()
+    found = [new - old for old, new in zip(before, counts(), strict=True)]
+    assert found == [recovered, first, 0, not rung]
+    assert follower.sequences == list(range(1, written + 1))
+    assert delivered == [(written, source)]
+    # What was announced then says nothing about what comes later.
+    simulation.log.write("bob", 2)
+    simulation.reconcile()
+    assert counted("events_recovered_total") == before[0] + recovered + 2

@@ -111,7 +111,7 @@ def test_an_entry_that_differs_from_the_run_is_a_contradiction() -> None:
 def test_an_untouched_inbox_takes_its_epoch_from_the_log_and_never_from_an_event() -> None:
     stream = anchored(ORIGIN)
     assert stream.head == ORIGIN
-    assert [stream.offer(entry) for entry in (a(1), a(2), b(1))] == [Verdict.GAP] * 3
+    assert [stream.offer(entry) for entry in (a(1), a(2), b(1))] == [Verdict.FIRST] * 3
     assert stream.head == ORIGIN
     stream.begin_epoch("")
     assert stream.head == ORIGIN
@@ -472,7 +472,7 @@ class AnyDoorbells(RuleBasedStateMachine):
         if not was_anchored:
             assert verdict is Verdict.EARLY
         elif line.epoch != head.epoch:
-            assert verdict is (Verdict.FOREIGN if head.epoch else Verdict.GAP)
+            assert verdict is (Verdict.FOREIGN if head.epoch else Verdict.FIRST)
         elif line.sequence <= head.sequence:
             in_run = self.stream.held(line.sequence)
             is_wrong = in_run is not None and line.text != ""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 import live_inbox
+from live_inbox.lanes import Lane
 from tests.end_to_end.test_draining import device_pool
 from tests.end_to_end.test_shared_metrics import scrape
 from tests.stacks.stack import Stack
@@ -16,6 +17,11 @@ from tests.stacks.uvicorn_server import ServerProcess
 pytestmark = pytest.mark.django_db(transaction=True)
 
 EVENTS = 12
+TYPES = ("news", "general", "other")
+WITHOUT_LABELS = (
+    *("admission_faults", "connections_not_accepted", "layer_faults", "log_faults"),
+    *("rate_storage_faults", "webhook_faults"),
+)
 
 
 async def test_the_way_of_an_event_is_measured(
@@ -44,3 +50,26 @@ async def test_the_way_of_an_event_is_measured(
     (build,) = (series for series in found if series.startswith("inbox_build_info{"))
     assert f'version="{live_inbox.__version__}"' in build
     assert 'commit="0a1b2c3"' in build
+
+
+def test_counters_that_alerts_use_begin_at_0(start_server: Callable[..., ServerProcess]) -> None:
+    """Of a series that begins with 1, Prometheus sees no growth: a first failure would wake nobody."""
+    types = '{"news": {}, "general": {}}'
+    found = scrape(start_server(TYPES=types).port)
+    expected = {
+        *(f'inbox_sends_total{{result="failed",type="{type}"}}' for type in TYPES),
+        *(f'inbox_database_deadlines_total{{lane="{lane}"}}' for lane in Lane),
+        *(f'inbox_database_faults_total{{api="{api}"}}' for api in ("graphql", "json")),
+        *(f'inbox_contradictions_total{{wrong="{wrong}"}}' for wrong in ("doorbell", "stream")),
+        'inbox_resets_total{reason="ahead"}',
+        'inbox_reconciliations_total{result="found"}',
+        'inbox_housekeeping_runs_total{result="failed",task="campaigns"}',
+        *(
+            f'inbox_admissions_total{{api="{api}",reason="{reason}",result="refused"}}'
+            for api in ("graphql", "json", "graphql_sse")
+            for reason in ("wrong_key", "wrong_issuer", "wrong_audience")
+        ),
+        *(f"inbox_{name}_total" for name in WITHOUT_LABELS),
+    }
+    assert expected - found.keys() == set()
+    assert {found[series] for series in expected} == {0}

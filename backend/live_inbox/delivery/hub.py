@@ -40,6 +40,9 @@ __all__ = [
 _DOUBTS = 10
 """Doorbells of one inbox, between two reconciliations, for which the log is read although no event follows them."""
 
+_TO_READ = {Verdict.GAP, Verdict.FIRST}
+"""Verdicts after which the log is read at once."""
+
 # Finding the counter of a label costs more than counting.
 _COUNTERS = {
     verdict: metrics.DOORBELLS_RECEIVED.labels(verdict.name.lower()) for verdict in Verdict
@@ -275,6 +278,8 @@ class Hub(Generic[EntryT]):
             else:
                 if verdict is Verdict.APPENDED:
                     appended = entry
+                elif verdict is Verdict.FIRST:
+                    open_inbox.announced.add(entry.sequence)
                 elif verdict is Verdict.CONTRADICTED and self._may_doubt(inbox):
                     self._reader.dispute(entry)
             verdicts.append(verdict)
@@ -283,7 +288,9 @@ class Hub(Generic[EntryT]):
         if appended is not None:
             open_inbox.wake()
             self._on_delivered(appended, DeliverySource.DOORBELL)
-        if Verdict.GAP in verdicts or (Verdict.FOREIGN in verdicts and self._may_doubt(inbox)):
+        if not _TO_READ.isdisjoint(verdicts) or (
+            Verdict.FOREIGN in verdicts and self._may_doubt(inbox)
+        ):
             self._reader.reconcile({inbox})
         if span is not None:
             span.end(outcome=verdicts[-1].name.lower(), subscribers=open_inbox.subscribers)

@@ -18,8 +18,9 @@ class Verdict(Enum):
     KNOWN = auto()
     """It is in the run already, or older than the run."""
     GAP = auto()
-    """Entries before it are missing, it follows another event than the run's last, or the run has no epoch yet: the log
-    has to be read."""
+    """Entries before it are missing, or it follows another event than the run's last: the log has to be read."""
+    FIRST = auto()
+    """The run has no epoch yet, for the inbox had no event: the log, which begins one, has to be read."""
     FOREIGN = auto()
     """It belongs to another epoch: the head has to be read."""
     CONTRADICTED = auto()
@@ -135,7 +136,7 @@ class LiveStream(Generic[EntryT]):
     def _judge(self, entry: EntryT) -> Verdict:
         following = self._first + len(self._run)
         if entry.epoch != self._epoch:
-            return Verdict.FOREIGN if self._epoch != ORIGIN.epoch else Verdict.GAP
+            return Verdict.FOREIGN if self._epoch != ORIGIN.epoch else Verdict.FIRST
         if entry.sequence < following:
             held = self.held(entry.sequence)
             return Verdict.KNOWN if held is None or held.is_same(entry) else Verdict.CONTRADICTED

@@ -312,15 +312,17 @@ class LogReader(Generic[EntryT]):
             # The log was restored or failed over, and has gone on differently from what this stream holds.
             open_inbox.restart_at(gap.head)
             return
-        recovered = [open_inbox.stream.offer(entry) for entry in page].count(Verdict.APPENDED)
-        if recovered:
+        appended = [entry for entry in page if open_inbox.stream.offer(entry) is Verdict.APPENDED]
+        if appended:
+            recovered = open_inbox.count_unannounced(appended)
             self._recovered += recovered
             metrics.EVENTS_RECOVERED.inc(recovered)
             open_inbox.wake()
-            self._on_delivered(page[-1], DeliverySource.LOG)
+            source = DeliverySource.LOG if recovered else DeliverySource.DOORBELL
+            self._on_delivered(page[-1], source)
         if open_inbox.stream.head.sequence >= gap.head.sequence:
             return
-        if recovered:
+        if appended:
             self.reconcile({gap.inbox})
         else:
             # A hole where the head promises none: the stream goes on behind it, and each subscriber reads the log

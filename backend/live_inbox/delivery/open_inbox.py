@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Generic, Protocol
 
@@ -28,6 +29,8 @@ class OpenInbox(Generic[EntryT]):
     """Positions of subscribers that came before the stream had a beginning."""
     trusted_generation: int = 0
     """The stream's oldest generation whose entries were not contradicted by the log."""
+    announced: set[int] = field(default_factory=set)
+    """Sequences that doorbells have brought before the inbox had an epoch: read from the log, and not lost."""
     subscribers: int = 0
     unused_since: float = 0.0
     # In the order of their coming. A dictionary, because a set of a thousand is slow to change while it is used.
@@ -39,6 +42,11 @@ class OpenInbox(Generic[EntryT]):
         for listener in tuple(self.listeners):
             listener.on_events()
         self.stream.clear_cache()
+
+    def count_unannounced(self, entries: Iterable[EntryT]) -> int:
+        """Return how many entries that were read from the log no doorbell has announced. Forgets what was."""
+        announced, self.announced = self.announced, set()
+        return sum(entry.sequence not in announced for entry in entries)
 
     def restart_at(self, position: Position) -> None:
         """Begin the stream anew after a position, and let every subscriber check its own against the log."""

@@ -90,6 +90,9 @@ class SocketConfig:
 
     def __post_init__(self) -> None:
         self.admitted = metrics.ADMISSIONS.labels(self.api, "admitted", "")
+        # From 0 on: of a series that begins with 1, Prometheus sees no growth.
+        for reason in (Reason.WRONG_KEY, Reason.WRONG_ISSUER, Reason.WRONG_AUDIENCE):
+            metrics.ADMISSIONS.labels(self.api, "refused", reason.value)
 
     def count_refusal(self, reason: str) -> None:
         """Count a socket whose caller is not admitted."""
