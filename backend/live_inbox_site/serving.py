@@ -65,10 +65,12 @@ def server_config(
 
 @dataclass(frozen=True)
 class Ending:
-    """How the server has ended. `ended_by`: the signal, if it was one process that a signal has ended."""
+    """How the server has ended. `ended_by`: the signal, if it was one process that a signal has ended.
+    `was_interrupted_at_start`: whether Ctrl-C came before any of several workers has served."""
 
     could_start: bool = True
     ended_by: signal.Signals | None = None
+    was_interrupted_at_start: bool = False
 
 
 def serve(
@@ -87,7 +89,10 @@ def serve(
         with shared_metrics():
             workers = Workers(config, sockets=[listening])
             workers.run()
-        return Ending(could_start=not workers.gave_up)
+        return Ending(
+            could_start=not workers.gave_up,
+            was_interrupted_at_start=workers.was_interrupted_at_start,
+        )
     server = GracefulServer(config, on_started)
     try:
         server.run(sockets=[listening])

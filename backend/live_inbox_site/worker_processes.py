@@ -6,8 +6,8 @@ If all die before any has served, the parent gives up: what is wrong is wrong fo
 What this relies on: uvicorn's `Multiprocess` makes its workers as `Process`, a name of its module, and calls
 `handle_int`, `keep_subprocess_alive`, `terminate_all` and `join_all`, and `wait_until_ready` of what replaces a worker
 at SIGHUP; the attributes `signal_queue`, `should_exit`, `processes`, `processes_num` and `sockets`; a worker calls its
-`target` in the new process, and `pong` there whenever its parent asks whether it lives, twice a second. Tested with
-uvicorn 0.54.
+`target` in the new process, and `pong` there whenever its parent asks whether it lives, twice a second; `ping` sends a
+byte over `parent_conn` and waits there for the answer. Tested with uvicorn 0.54.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing import Pipe
 from typing import cast
@@ -38,6 +39,10 @@ READY_SECONDS = 60.0
 answer, 5 s, which a busy machine needs for the imports alone, and keeps the old workers then."""
 
 _JOIN_SECONDS = 0.1
+
+_ANSWER_SECONDS = 0.1
+"""How often the parent looks for a signal while it waits for a worker's answer: one that starts does not answer for
+seconds."""
 
 
 class WorkerProcess(multiprocess.Process):
@@ -65,6 +70,23 @@ class WorkerProcess(multiprocess.Process):
                 self._parent_end.recv()
                 self._served_since = time.monotonic()
         return self._served_since is not None
+
+    def is_alive_unless(self, is_interrupted: Callable[[], bool], *, timeout: float) -> bool:
+        """Return whether it lives and answers. True, too, once something else is to be done: nothing was found out."""
+        if not self.process.is_alive():
+            return False
+        deadline = time.monotonic() + timeout
+        try:
+            self.parent_conn.send(b"ping")
+            while not self.parent_conn.poll(_ANSWER_SECONDS):
+                if is_interrupted():
+                    return True
+                if time.monotonic() >= deadline:
+                    return False
+            self.parent_conn.recv()
+        except (OSError, EOFError):
+            return False
+        return True
 
     def wait_until_ready(self, timeout: float, should_exit: threading.Event | None = None) -> bool:
         """Return True when it serves; False if it ends before, or is not there after READY_SECONDS."""
@@ -119,6 +141,8 @@ class Workers(multiprocess.Multiprocess):
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # uvicorn's arguments
         self.gave_up = False
         """Whether it has ended because no worker could start."""
+        self.was_interrupted_at_start = False
+        """Whether Ctrl-C has ended it before any worker has served."""
         self._interrupts = 0
         self._deaths = 0
         self._any_has_served = False
@@ -130,6 +154,9 @@ class Workers(multiprocess.Multiprocess):
         if self.should_exit.is_set():
             self._interrupts += 1
         else:
+            workers = cast("list[WorkerProcess]", self.processes)
+            has_served = self._any_has_served or any(worker.has_served() for worker in workers)
+            self.was_interrupted_at_start = not has_served
             super().handle_int()
 
     def keep_subprocess_alive(self) -> None:
@@ -139,7 +166,10 @@ class Workers(multiprocess.Multiprocess):
                 return
             worker = cast("WorkerProcess", process)
             if worker.restart_at is None:
-                is_alive = worker.is_alive(timeout=self.config.timeout_worker_healthcheck)
+                is_alive = worker.is_alive_unless(
+                    lambda: bool(self.signal_queue),
+                    timeout=self.config.timeout_worker_healthcheck,
+                )
                 # Also of one that has died since: it says whether the others can start.
                 self._any_has_served |= worker.has_served()
                 if is_alive:
@@ -182,7 +212,10 @@ class Workers(multiprocess.Multiprocess):
         super().terminate_all()
 
     def join_all(self) -> None:
-        """Wait for the workers. A second interrupt has them close all sockets now, a third one ends them."""
+        """Wait for the workers. A second interrupt has them close all sockets now, a third one ends them.
+
+        The second one ends those, too, that do not serve yet: nothing is open in them.
+        """
         passed_on = 0
         for worker in self.processes:
             while worker.process.is_alive():
@@ -201,7 +234,8 @@ class Workers(multiprocess.Multiprocess):
         for worker in self.processes:
             if not worker.process.is_alive() or worker.pid is None:
                 continue
-            if interrupts > 1 or HURRY_SIGNAL is None:
+            has_served = cast("WorkerProcess", worker).has_served()
+            if interrupts > 1 or HURRY_SIGNAL is None or not has_served:
                 worker.process.kill()
             else:
                 with suppress(ProcessLookupError):

@@ -142,6 +142,10 @@ class Command(InboxCommand):
             )
         if not ending.could_start:
             sys.exit(COULD_NOT_START)
+        if ending.was_interrupted_at_start:
+            # As one process ends that is interrupted while it starts.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            signal.raise_signal(signal.SIGINT)
         # One more Ctrl-C would only break the end of the interpreter, with a traceback.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         if ending.ended_by not in (None, signal.SIGINT):
