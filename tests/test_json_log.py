@@ -95,6 +95,34 @@ async def test_operations_of_a_socket_have_its_id_and_their_own_names() -> None:
     assert {each["user"] for each in (first, second, without)} == {"7"}
 
 
+@pytest.mark.parametrize(
+    ("document", "name"),
+    [
+        ("query NamedOnly { viewer { id } }", "NamedOnly"),
+        ("\n  # of a page\n mutation Mark_2($id: ID!) { markRead(id: $id) { id } }", "Mark_2"),
+        ("fragment F on Viewer { id }, subscription Events { notificationEvents { x } }", "Events"),
+        ("{ viewer { id } }", None),
+        ("query { viewer { id } }", None),
+        ("query($a: Int) { viewer { id } }", None),
+        ("query A { a } query B { b }", None),
+        ("fragment query on Viewer { id }", None),
+        ("query " + "x" * 101, None),
+        ("", None),
+    ],
+)
+def test_the_name_of_an_operation_is_that_of_the_document(document: str, name: str | None) -> None:
+    assert log_context.name_in(document) == name
+    log_context.begin(LogContext("request"))
+    log_context.note_request("7", None, document)
+    assert line_of("x").get("operation") == name
+    log_context.note_request("7", "Chosen", document)
+    assert line_of("x")["operation"] == "Chosen"
+    log_context.begin(LogContext("socket", "graphql"))
+    log_context.begin_operation(None, document)
+    assert line_of("x").get("operation") == name
+    log_context._current.set(None)
+
+
 @pytest.mark.parametrize("name", ["", "a b", 'x"', "x" * 101, "é", "a\n"])
 def test_what_is_no_name_of_an_operation_is_not_logged(name: str) -> None:
     assert log_context.operation_name(name) is None

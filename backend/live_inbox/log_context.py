@@ -13,11 +13,16 @@ from contextvars import ContextVar
 _OPERATION = re.compile(r"[_A-Za-z][_0-9A-Za-z]{0,99}")
 """A name of GraphQL's. Clients choose it, and may send anything."""
 
+_NAMED = re.compile(
+    r"(?:^|\})(?:[\s,]|#[^\n]*\n)*(?:query|mutation|subscription)\s+([_A-Za-z][_0-9A-Za-z]{0,99})\b"
+)
+"""Where an operation begins that has a name: at the beginning of a document, or behind another definition."""
+
 
 class LogContext:
     """One request, socket or operation. `kind` is `request` or `socket`, `api` that of a socket."""
 
-    __slots__ = ("_given_id", "_id", "_parent", "api", "kind", "operation", "user_id")
+    __slots__ = ("_given_id", "_id", "_parent", "api", "document", "kind", "operation", "user_id")
 
     def __init__(
         self, kind: str, api: str | None = None, given_id: Callable[[], str | None] | None = None
@@ -27,6 +32,8 @@ class LogContext:
         self.api = api
         self.user_id: str | None = None
         self.operation: str | None = None
+        self.document = ""
+        """The GraphQL document, whose operation may have a name that the request does not repeat."""
         self._id: str | None = None
         self._given_id = given_id
         self._parent: LogContext | None = None
@@ -41,12 +48,13 @@ class LogContext:
             self._id = given or secrets.token_hex(8)
         return self._id
 
-    def of_operation(self, name: str | None) -> LogContext:
+    def of_operation(self, name: str | None, document: str) -> LogContext:
         """Return the context of an operation of a socket, which may have several at a time."""
         context = LogContext(self.kind, self.api)
         context.user_id = self.user_id
         context._parent = self
         context.operation = operation_name(name)
+        context.document = document
         return context
 
     def fields(self) -> dict[str, str]:
@@ -55,7 +63,7 @@ class LogContext:
             self.kind: self.id,
             "api": self.api,
             "user": self.user_id,
-            "operation": self.operation,
+            "operation": self.operation or name_in(self.document),
         }
         return {name: value for name, value in found.items() if value is not None}
 
@@ -63,6 +71,12 @@ class LogContext:
 def operation_name(name: str | None) -> str | None:
     """Return the name of an operation if it is one."""
     return name if name is not None and _OPERATION.fullmatch(name) else None
+
+
+def name_in(document: str) -> str | None:
+    """Return the name of a document's operation, if it has one operation. Only a line of the log needs it."""
+    names = _NAMED.findall(document)
+    return names[0] if len(names) == 1 else None
 
 
 _current: ContextVar[LogContext | None] = ContextVar("log_context", default=None)
@@ -78,16 +92,17 @@ def begin(context: LogContext) -> None:
     _current.set(context)
 
 
-def begin_operation(name: str | None) -> None:
+def begin_operation(name: str | None, document: str = "") -> None:
     """Begin the context of an operation, in a task of its own. Does nothing outside of a context."""
     context = _current.get()
-    if context is not None and name is not None:
-        _current.set(context.of_operation(name))
+    if context is not None:
+        _current.set(context.of_operation(name, document))
 
 
-def note_request(user_id: str | None, operation: str | None) -> None:
+def note_request(user_id: str | None, operation: str | None, document: str = "") -> None:
     """Note whose request it is, and which operation it asks for, in the context of the request if there is one."""
     context = _current.get()
     if context is not None:
         context.user_id = user_id
         context.operation = operation_name(operation)
+        context.document = document

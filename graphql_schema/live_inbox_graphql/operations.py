@@ -115,7 +115,7 @@ class Operation:
         return self._task
 
     async def _run(self, request: OperationRequest, is_checked: bool) -> None:
-        begin_operation(request.operation_name)
+        begin_operation(request.operation_name, request.query)
         try:
             with operation_span(request.operation_name, self._owner.session.trace_parent) as span:
                 if not is_checked:

@@ -195,7 +195,7 @@ async def _answer(post: TokenPost, accept: str, receive: Receive) -> Answer:
     check_content_type(post.text(b"content-type"))
     parameters = parameters_of_body(await read_body(post, receive))
     user_id = caller.user_id if caller is not None else known.user_id if known else None
-    note_request(user_id, parameters.operation_name)
+    note_request(user_id, parameters.operation_name, parameters.query)
     schema = configured_schema()
     if caller is None and known is not None:
         caller, answer = await _answer_known(post, known, schema, parameters, media_type)

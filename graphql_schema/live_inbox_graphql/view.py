@@ -120,7 +120,7 @@ class GraphQLView(View):
         context = await _context(request, caller_of_request)
         parameters = _parameters(request)
         user_id = None if context.caller is None else context.caller.user_id
-        note_request(user_id, parameters.operation_name)
+        note_request(user_id, parameters.operation_name, parameters.query)
         return await answer_operation(schema, method, parameters, context, media_type)
 
 

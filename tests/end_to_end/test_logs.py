@@ -12,6 +12,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
+from tests.end_to_end.serve_command import ServeStarter
 from tests.stacks.uvicorn_server import ServerProcess
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.stack("embedded")]
@@ -21,7 +22,7 @@ QUERY = "query Me { viewer { id } }"
 
 def access_lines(server: ServerProcess) -> list[dict[str, Any]]:
     """Return the lines of the access log, after a check that each line of the log is JSON."""
-    lines = [json.loads(text) for text in server.log().splitlines() if "Serving on" not in text]
+    lines = [json.loads(text) for text in server.log().splitlines()]
     assert all({"time", "level", "logger", "message", "process"} <= set(line) for line in lines)
     return [line for line in lines if line["logger"] == "live_inbox.access"]
 
@@ -29,7 +30,7 @@ def access_lines(server: ServerProcess) -> list[dict[str, Any]]:
 def ask(server: ServerProcess, token: str, **headers: str) -> None:
     answer = httpx.post(
         f"{server.http}/graphql/?token=secret-of-the-query",
-        json={"query": QUERY, "operationName": "Me"},
+        json={"query": QUERY},
         headers={"Authorization": f"Bearer {token}", **headers},
         timeout=60,
     )
@@ -82,3 +83,18 @@ def test_without_a_share_there_is_no_access_log_and_text_is_text(
     server.stop()
     assert "live_inbox.access" not in server.log()
     assert " INFO uvicorn" in server.log()
+
+
+@pytest.mark.parametrize("options", [(), ("--workers", "2")], ids=["one", "workers"])
+def test_all_that_serve_writes_is_json(
+    options: tuple[str, ...], start_serve: ServeStarter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On both streams, of which a container makes one."""
+    monkeypatch.setenv("LOG_FORMAT", "json")
+    serve = start_serve(*options)
+    serve.interrupt()
+    assert serve.child.wait(seconds=60) == 0
+    lines = [json.loads(text) for text in serve.child.text().splitlines()]
+    (place,) = [line for line in lines if line["message"].startswith("Serving on ")]
+    assert place["message"] == f"Serving on 127.0.0.1, port {serve.port}."
+    assert place["level"] == "INFO"

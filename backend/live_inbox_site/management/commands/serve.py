@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -22,6 +23,8 @@ from live_inbox_site import demo, listening, serving
 from live_inbox_site.environment import site_settings
 from live_inbox_site.processors import usable_processors
 from live_inbox_site.start_check import check_parts
+
+logger = logging.getLogger(__name__)
 
 MOST_WORKERS = 256
 COULD_NOT_START = 3
@@ -138,7 +141,7 @@ class Command(InboxCommand):
             ending = serving.serve(
                 serving.server_config(settings, workers=options["workers"], watched=watched),
                 opened,
-                on_started=lambda: self._say(message),
+                on_started=lambda: self._announce(message),
             )
         if not ending.could_start:
             sys.exit(COULD_NOT_START)
@@ -163,6 +166,13 @@ class Command(InboxCommand):
                 failed.append(part.name)
         if failed:
             raise CommandError(f"A server could not work here: {', '.join(failed)}.")
+
+    def _announce(self, message: str) -> None:
+        if site_settings().logs_json:
+            # A container has one stream for both, and each of its lines is a JSON object.
+            logger.info(message)
+        else:
+            self._say(message)
 
     def _say(self, message: str) -> None:
         self.stdout.write(message)
