@@ -71,6 +71,7 @@ def test_a_dry_run(run: Run, alice: User) -> None:
         "Held notification: 1",
         "Held event: 1",
         "Held inbox: 1",
+        "The erasure shows devices that notifications go, by events of its own, and counts these as erased, too.",
     ]
     assert Notification.objects.count() == 2
 

@@ -13,6 +13,8 @@ from live_inbox.management.inbox_command import InboxCommand
 from live_inbox.personal_data.erasure import count_held, erase_user
 from live_inbox.personal_data.holdings import HOLDINGS
 
+_OWN_EVENTS = "The erasure shows devices that notifications go, by events of its own, and counts these as erased, too."
+
 
 class Command(InboxCommand):
     """Erases in transactions of a bounded size: the erasure of the GDPR, article 17."""
@@ -47,7 +49,10 @@ class Command(InboxCommand):
         """Ask, erase, and print the numbers. Fails if something is left that a repetition can erase."""
         subject, name = find_subject(options["user"], is_deleted=options["deleted"])
         if options["dry_run"]:
-            self._print("Held", count_held(subject).left)
+            held = count_held(subject).left
+            self._print("Held", held)
+            if "notification" in held:
+                self.stdout.write(_OWN_EVENTS)
             return None
         if options["interactive"]:
             self._confirm(name, options)
