@@ -159,6 +159,50 @@ def test_the_settings_are_safe_once_they_are_filled_in() -> None:
     assert not [each for each in literals if re.search("SECRET|TOKEN|PASSWORD|_URL", each)]
 
 
+def test_a_service_that_ends_at_once_is_given_up() -> None:
+    """Settings that are refused are not tried for ever; what the server waits for by itself is no end of it."""
+    text = text_of("systemd/live-inbox.service")
+    (of_unit,) = re.findall(r"\[Unit\]\n(.*?)\n\[Service\]", text, re.S)
+    service = unit("live-inbox.service")
+    assert service["StartLimitIntervalSec"] == ["2min"]
+    assert "StartLimitIntervalSec" in of_unit
+    # An attempt takes the pause, two starts of Python, and no more than some seconds on a small machine.
+    attempts = int(service["StartLimitBurst"][0])
+    assert attempts * (int(service["RestartSec"][0]) + 8) <= 120
+    assert service["ExecStartPre"][0].startswith("-")
+
+
+def test_compose_commands_of_the_pages_have_the_file_and_services_that_there_are() -> None:
+    pages = {path.name: path.read_text() for path in DIRECTORY.parent.glob("*.md")}
+    commands = [
+        (name, line.strip())
+        for name, text in pages.items()
+        for line in re.findall(r"docker compose [^`\n]*", text)
+        if not line.endswith("compose ")
+    ]
+    assert len(commands) > 8
+    (set_first,) = re.findall(r"^export COMPOSE_FILE=(\S+)$", pages["deploying.md"], re.M)
+    assert REPOSITORY / set_first == DIRECTORY / "compose.yaml"
+    for name, line in commands:
+        assert "COMPOSE_FILE" in pages[name]
+        assert "--file" not in line
+    # One server after the other, and nginx learns the address of each before the next one goes.
+    (steps,) = re.findall(r"### Docker\n.*?```\n(.*?)```", pages["upgrading.md"], re.S)
+    assert [line for line in steps.splitlines() if "compose" in line] == [
+        "docker compose build",
+        "docker compose run --rm migrate",
+        *(
+            line
+            for service in sorted(compose()["services"])
+            if service.startswith("server-")
+            for line in (
+                f"docker compose up --detach --no-deps --wait {service}",
+                "docker compose exec proxy nginx -s reload",
+            )
+        ),
+    ]
+
+
 def test_probes_ask_what_the_site_answers() -> None:
     server = containers()["Deployment"]
     probes = {kind: server[kind]["httpGet"] for kind in server if kind.endswith("Probe")}
