@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
@@ -37,10 +37,9 @@ def place_of(url: str) -> str:
     if url.startswith("sqlite:///"):
         return f"SQLite {url.removeprefix('sqlite:///')}"
     parts = urlsplit(url)
-    place = (
-        f" on {parts.hostname}{f':{parts.port}' if parts.port else ''}" if parts.hostname else ""
-    )
-    return f"PostgreSQL {parts.path.removeprefix('/')}{place}"
+    # A Unix socket's directory is percent-encoded.
+    host = unquote(parts.netloc.rpartition("@")[2])
+    return f"PostgreSQL {parts.path.removeprefix('/')} on {host}"
 
 
 @pytest.mark.django_db(transaction=True)
