@@ -279,7 +279,7 @@ class Hub(Generic[EntryT]):
                 if verdict is Verdict.APPENDED:
                     appended = entry
                 elif verdict is Verdict.FIRST:
-                    open_inbox.announced.add(entry.sequence)
+                    open_inbox.announce(entry.sequence)
                 elif verdict is Verdict.CONTRADICTED and self._may_doubt(inbox):
                     self._reader.dispute(entry)
             verdicts.append(verdict)

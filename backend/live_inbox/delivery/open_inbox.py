@@ -29,7 +29,7 @@ class OpenInbox(Generic[EntryT]):
     """Positions of subscribers that came before the stream had a beginning."""
     trusted_generation: int = 0
     """The stream's oldest generation whose entries were not contradicted by the log."""
-    announced: set[int] = field(default_factory=set)
+    announced: set[int] | None = None
     """Sequences that doorbells have brought before the inbox had an epoch: read from the log, and not lost."""
     subscribers: int = 0
     unused_since: float = 0.0
@@ -43,9 +43,15 @@ class OpenInbox(Generic[EntryT]):
             listener.on_events()
         self.stream.clear_cache()
 
+    def announce(self, sequence: int) -> None:
+        """Note that a doorbell has brought an event before the inbox had an epoch. Few inboxes ever need the set."""
+        if self.announced is None:
+            self.announced = set()
+        self.announced.add(sequence)
+
     def count_unannounced(self, entries: Iterable[EntryT]) -> int:
         """Return how many entries that were read from the log no doorbell has announced. Forgets what was."""
-        announced, self.announced = self.announced, set()
+        announced, self.announced = self.announced or (), None
         return sum(entry.sequence not in announced for entry in entries)
 
     def restart_at(self, position: Position) -> None:
