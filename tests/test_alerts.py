@@ -19,7 +19,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 RULES = DOCS / "operating" / "prometheus-alerts.yml"
 WHAT_WAKES = Path(__file__).parent / "alert_rules.yml"
 RUNBOOK = (DOCS / "operating" / "alerts.md").read_text()
-METRICS = (DOCS / "metrics.md").read_text()
+METRICS = (DOCS / "operating" / "metrics.md").read_text()
 DASHBOARD = json.loads((DOCS / "operating" / "grafana-dashboard.json").read_text())
 
 RULE = re.compile(

@@ -1,4 +1,4 @@
-"""docs/metrics.md lists every metric, with its labels."""
+"""docs/operating/metrics.md lists every metric, with its labels."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from live_inbox.services.send_counting import _BULK_RESULTS
 from live_inbox.statement_timing import OTHER, Statement
 
 REPOSITORY = Path(__file__).parents[1]
-PAGE = (REPOSITORY / "docs" / "metrics.md").read_text()
+PAGE = (REPOSITORY / "docs" / "operating" / "metrics.md").read_text()
 ROW = re.compile(r"^\| `(inbox_[a-z_]+)` \|([^|]*)\|([^|]*)\|([^|]*)\|([^|]*)\|$", re.M)
 
 

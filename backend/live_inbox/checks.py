@@ -54,7 +54,7 @@ def check_settings(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Che
     try:
         inbox_settings()
     except ImproperlyConfigured as error:
-        hint = "docs/configuration.md lists every setting."
+        hint = "docs/operating/configuration.md lists every setting."
         return [Error(str(error), hint=hint, id="live_inbox.E001")]
     return list(_errors())
 

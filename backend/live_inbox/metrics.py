@@ -1,4 +1,4 @@
-"""All Prometheus metrics, in one table. docs/metrics.md says how to read each one.
+"""All Prometheus metrics, in one table. docs/operating/metrics.md says how to read each one.
 
 Where several processes share one scrape, gauges are the sums of those that run (`livesum`). What every process reads
 from the database is what the last one has read (`livemostrecent`).

@@ -258,7 +258,7 @@ def declare_development() -> None:
     settings = REPOSITORY / ".env"
     if os.environ["ENVIRONMENT"] == "development" and not settings.exists():
         settings.write_text(
-            "# Settings of this checkout, as environment variables; see docs/configuration.md.\n"
+            "# Settings of this checkout, as environment variables; see docs/operating/configuration.md.\n"
             "# Made by `make run`. A server in production must not have this file.\n"
             "ENVIRONMENT=development\n"
         )

@@ -1,4 +1,4 @@
-"""docs/configuration.md, made from the declarations of the site's settings and of the app's."""
+"""docs/operating/configuration.md, made from the declarations of the site's settings and of the app's."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 Each setting comes from the environment variable of its name in capitals, or else from the file `.env` in the site's
 directory. Those of the app itself are declared in `live_inbox.conf`; here are those that only the site has.
-`docs/configuration.md` is printed from both (`manage.py print_configuration`).
+`docs/operating/configuration.md` is printed from both (`manage.py print_configuration`).
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def _script_name(text: str) -> str:
     return text.rstrip("/")
 
 
-_PAGE = "docs/configuration.md"
+_PAGE = "docs/operating/configuration.md"
 
 
 class WrongSettings(Exception):

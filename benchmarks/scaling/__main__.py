@@ -26,7 +26,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     check = commands.add_parser("check", help="run scenarios for real, some minutes, and compare")
     check.add_argument("--sockets", type=int, default=10_000)
     commands.add_parser("compare", help="predict what the last check has measured")
-    commands.add_parser("predict", help="print the tables of docs/scaling.md: a minute")
+    commands.add_parser("predict", help="print the tables of docs/operating/scaling.md: a minute")
     commands.add_parser("grow", help="measure what the database's rows take: a minute")
     partition = commands.add_parser("partition", help="compare tables with partitioned ones")
     partition.add_argument("--rows", type=int, default=4_000_000)

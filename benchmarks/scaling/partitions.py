@@ -5,7 +5,7 @@ random order of inboxes. What is compared are statements as the product's: a sen
 newest page of a list, the pages of a log that clients resume, and pruning, 500 events at a time, with its vacuum.
 
 A unique index of a partitioned table has to contain the column of the partitions. So the keys of notifications are
-(id, recipient), and the unique indexes of idempotency keys are left out of both: see docs/scaling.md.
+(id, recipient), and the unique indexes of idempotency keys are left out of both: see docs/operating/scaling.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the simulation says of large sites: tables of Markdown, for docs/scaling.md."""
+"""What the simulation says of large sites: tables of Markdown, for docs/operating/scaling.md."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LISTS = 2 / 3600
 CONNECTS = 2 / 3600
 """Connections that each socket makes anew, in quiet times."""
 DATABASE_CONNECTIONS = 10
-"""Of one server process: DATABASE_THREADS, and six more (docs/configuration.md)."""
+"""Of one server process: DATABASE_THREADS, and six more (docs/operating/configuration.md)."""
 EVENT_BYTES = 500
 """Of one event in a doorbell: docs/performance.md, "Doorbells in bursts"."""
 NETWORK_BYTES = 10e9 / 8

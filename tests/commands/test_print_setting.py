@@ -31,5 +31,5 @@ def test_a_name_that_is_no_setting_is_an_error() -> None:
     assert printed("DATABASE") == (
         1,
         "",
-        "CommandError: DATABASE is no setting: see docs/configuration.md.\n",
+        "CommandError: DATABASE is no setting: see docs/operating/configuration.md.\n",
     )

@@ -1,4 +1,4 @@
-"""manage.py print_configuration: writes docs/configuration.md."""
+"""manage.py print_configuration: writes docs/operating/configuration.md."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from live_inbox_site.generated_file import GeneratedFileCommand
 class Command(GeneratedFileCommand):
     """Prints the page of settings."""
 
-    help = "Write docs/configuration.md from the settings that backend/live_inbox_site/environment.py declares."
-    path = SITE_DIRECTORY / "docs" / "configuration.md"
+    help = "Write docs/operating/configuration.md from the settings that live_inbox_site/environment.py declares."
+    path = SITE_DIRECTORY / "docs" / "operating" / "configuration.md"
 
     def text(self) -> str:
         """Return the page."""

@@ -26,7 +26,9 @@ class Command(BaseCommand):
         """Print it: text as it is, lists separated by commas, anything else as JSON."""
         name = options["name"].lower()
         if name not in SiteSettings.model_fields:
-            raise CommandError(f"{options['name']} is no setting: see docs/configuration.md.")
+            raise CommandError(
+                f"{options['name']} is no setting: see docs/operating/configuration.md."
+            )
         value = getattr(site_settings(), name)
         if isinstance(value, list):
             value = ",".join(value)
