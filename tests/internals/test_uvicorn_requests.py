@@ -675,3 +675,55 @@ class TestHalfClosedConnections:
             client.connection.shutdown(socket.SHUT_WR)
             assert await client.receive_all() == b""
             await until(lambda: server.disconnects == 1 and not server.connections)
+
+
+class TestShutdown:
+    """A proxy may send a request in the moment in which the server begins to stop."""
+
+    @pytest.mark.parametrize("before", [0, 2])
+    async def test_a_request_on_its_way_is_answered_as_the_last_one(self, before: int) -> None:
+        async with http_server() as server, raw_client(server.port) as client:
+            for _ in range(before):
+                await client.send(REQUEST)
+                assert (await client.receive()).startswith(b"HTTP/1.1 200 ")
+            await until(lambda: bool(server.connections))
+            (connection,) = server.connections
+            connection.shutdown()
+            await client.send(REQUEST)
+            answer = await client.receive_all()
+            assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+            assert b"\r\nconnection: close\r\n" in answer
+            await until(lambda: not server.connections)
+
+    async def test_a_connection_without_a_request_is_closed_after_a_time(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(uvicorn_requests, "IDLE_SHUTDOWN_SECONDS", SOON)
+        async with http_server() as server, raw_client(server.port) as client:
+            await until(lambda: bool(server.connections))
+            (connection,) = server.connections
+            connection.shutdown()
+            assert await client.receive_all() == b""
+            await until(lambda: not server.connections)
+
+    async def test_in_a_hurry_it_is_closed_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(uvicorn_requests, "IDLE_SHUTDOWN_SECONDS", NEVER)
+        async with http_server() as server, raw_client(server.port) as client:
+            await until(lambda: bool(server.connections))
+            (connection,) = server.connections
+            connection.shutdown()
+            connection.close_now()
+            assert await client.receive_all() == b""
+            await until(lambda: not server.connections)
+
+    async def test_a_handshake_on_its_way_is_for_another_server(self) -> None:
+        async with http_server() as server, raw_client(server.port) as client:
+            await until(lambda: bool(server.connections))
+            (connection,) = server.connections
+            connection.shutdown()
+            await client.send(
+                b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+            )
+            assert await client.receive_all() == b""
+            await until(lambda: not server.connections)

@@ -28,6 +28,9 @@ and never gives up a client that does not read its response. Here:
   response to that request then stands among the frames of the socket.
 - A stream (`StreamingConnection`) counts as a socket, and ends when the server stops: at a random moment, as sockets.
   uvicorn would wait for it as for any other response. A client that is gone without a word is noticed by TCP.
+- When the server stops, a connection without a request stays open for IDLE_SHUTDOWN_SECONDS, and a request that comes
+  is answered as the last one. uvicorn closes it at once, whatever is on its way: a proxy repeats no POST, and answers
+  502.
 - The number of connections is limited by MAX_CONNECTIONS and the number of descriptors
   (`live_inbox.sockets.open_files`), and for one address (`live_inbox.sockets.address_limits`).
 
@@ -68,7 +71,11 @@ from live_inbox.sockets.asgi import BOUNDED, STREAMING
 from live_inbox.sockets.loop_turns import loop_turns
 from live_inbox.sockets.open_files import ConnectionLimit
 from live_inbox.sockets.refusals import refusal_response
-from live_inbox.sockets.server_protocol import SHUTDOWN_RATE, SHUTDOWN_SECONDS
+from live_inbox.sockets.server_protocol import (
+    IDLE_SHUTDOWN_SECONDS,
+    SHUTDOWN_RATE,
+    SHUTDOWN_SECONDS,
+)
 from live_inbox.sockets.unread_output import reader_of, unread_output
 
 require(
@@ -301,6 +308,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def _hand_over(self, frames: bytes) -> None:
         """Hand the connection over, and what was read together with the handshake."""
+        if self._is_stopping:
+            # Without an answer, so that a proxy asks another server.
+            self.transport.close()
         if self.transport.is_closing():
             return
         self.transport.resume_reading()
@@ -400,6 +410,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._part = Part.BODY
         self._body_bytes = self._body_total = 0
         super().on_headers_complete()
+        if self._is_stopping and not self._is_idle():  # as it is at a handshake
+            self.cycle.keep_alive = False
 
     def _has_one_host(self) -> bool:
         version = self.parser.get_http_version()
@@ -601,19 +613,29 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._shutdown_timer = None
 
     def shutdown(self) -> None:
-        """Take no other request; end a stream at a random moment soon."""
-        super().shutdown()
+        """Take no other request than what may be on its way; end a stream at a random moment soon."""
         self._is_stopping = True
+        if self._is_idle():
+            self._shutdown_timer = self.loop.call_later(IDLE_SHUTDOWN_SECONDS, self._close_idle)
+        else:
+            super().shutdown()
         if self._on_shutdown is not None and self._shutdown_timer is None:
             spread = min(SHUTDOWN_SECONDS, len(self.connections) / SHUTDOWN_RATE)
             self._shutdown_timer = self.loop.call_later(random.uniform(0, spread), self.close_now)  # noqa: S311  # no secret
 
     def close_now(self) -> None:
-        """End a stream without waiting for its turn."""
+        """End a stream without waiting for its turn, or a connection without a request."""
         on_shutdown = self._on_shutdown
         self.end_stream()
         if on_shutdown is not None:
             on_shutdown()
+        elif self._is_stopping:
+            self._close_idle()
+
+    def _close_idle(self) -> None:
+        if self._is_idle():
+            self.transport.close()
+            self._abort_later()
 
     # -- refusals -----------------------------------------------------------------------------------------
 

@@ -26,6 +26,9 @@ SHUTDOWN_RATE = 500.0
 SHUTDOWN_SECONDS = 5.0
 """How long the closing of all sockets is spread over, at most."""
 
+IDLE_SHUTDOWN_SECONDS = 1.0
+"""How long a connection without a request stays open when the server stops, for one that is on its way."""
+
 CLOSE_SECONDS = 1.0
 """How long an API may take to close its socket, beyond `DRAIN_SECONDS`; then the server does."""
 
