@@ -4,9 +4,10 @@
  */
 
 import { Backoff } from "./backoff.js";
-import type { Connection, ConnectionStatus } from "./connection.js";
+import type { ConnectionStatus } from "./connection.js";
 import { EVENTS_DOCUMENT, type InboxReset, type NotificationEvent } from "./events.js";
 import { isApplied } from "./position.js";
+import type { Subscribing } from "./resuming.js";
 
 export interface FollowOptions {
   /** Where to resume; without a position, `load` is called first. */
@@ -56,7 +57,7 @@ const LIST_BACKOFF = { firstMs: 1_000, longestMs: 30_000, goodAfterMs: 1_000 };
 const HEAD_DOCUMENT = "query InboxHead { notifications(first: 1) { position } }";
 
 /** Follow the inbox of the connection's user until `stop` is called. */
-export function follow(connection: Connection, options: FollowOptions): Following {
+export function follow(connection: Subscribing, options: FollowOptions): Following {
   return new Follower(connection, options).start();
 }
 
@@ -79,7 +80,7 @@ class Follower implements Following {
   private readonly lists: Backoff;
 
   constructor(
-    private readonly connection: Connection,
+    private readonly connection: Subscribing,
     private readonly options: FollowOptions,
   ) {
     this.position = options.position;

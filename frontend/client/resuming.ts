@@ -22,15 +22,25 @@ export function createResumingClient(options: ConnectionOptions): Connection {
 
 /** Make the subscriptions of a connection resume. All other operations pass as they are. */
 export function resuming(connection: Connection): Connection {
+  const client = resumeSubscriptions(connection, isResumable);
+  return Object.defineProperty(client, "iterate", {
+    value: (payload: SubscribePayload) => iterate(client.subscribe, payload),
+  }) as Connection;
+}
+
+/** What does not iterate: bundles that never do are smaller. */
+export type Subscribing = Omit<Connection, "iterate">;
+
+/** The same, but only for `subscribe`. The caller knows which operations are subscriptions that can resume. */
+export function resumeSubscriptions(
+  connection: Connection,
+  isResumable: (payload: SubscribePayload) => boolean,
+): Subscribing {
   const subscribe = ((payload, sink) =>
     isResumable(payload) && !connection.isDisposed
       ? new ResumingSubscription(connection, payload, sink as Sink).start()
       : connection.subscribe(payload, sink)) as Connection["subscribe"];
-  const client = Object.create(connection) as Connection;
-  return Object.defineProperties(client, {
-    subscribe: { value: subscribe },
-    iterate: { value: (payload: SubscribePayload) => iterate(subscribe, payload) },
-  });
+  return Object.defineProperty(Object.create(connection) as Subscribing, "subscribe", { value: subscribe });
 }
 
 function isResumable({ query }: SubscribePayload): boolean {

@@ -7,7 +7,7 @@ export class Bell {
   private readonly badge = element("span", { class: "badge", part: "badge" });
   readonly button = element(
     "button",
-    { type: "button", class: "bell", part: "bell", "aria-haspopup": "dialog", "aria-controls": "panel" },
+    { class: "bell", part: "bell", "aria-haspopup": "dialog", "aria-controls": "panel" },
     icon("bell"),
     this.badge,
   );

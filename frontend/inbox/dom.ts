@@ -63,9 +63,9 @@ export function drawing(d: string): SVGSVGElement {
   return svg;
 }
 
-/** Create a button that shows only an icon: `name` says what it does. */
+/** Create a button that shows only an icon: `name` says what it does. It needs no type, for it is in no form. */
 export function tool(symbol: IconName): HTMLButtonElement {
-  return element("button", { type: "button", class: "tool" }, icon(symbol));
+  return element("button", { class: "tool" }, icon(symbol));
 }
 
 export function name(button: HTMLButtonElement, label: string): void {

@@ -1,12 +1,14 @@
 /** An inbox over GraphQL. All operations share one socket: neither cookies nor CORS are needed. */
 
 import {
-  type Connection,
-  createResumingClient,
+  connect,
+  EVENTS_DOCUMENT,
   type Following,
   follow,
   NOTIFICATION_FIELDS,
   type Notification,
+  resumeSubscriptions,
+  type Subscribing,
   type TokenSource,
 } from "../client/index.js";
 import { EVERYTHING, type Filter, type Page, sameFilter } from "./list.js";
@@ -63,12 +65,13 @@ export interface GraphQLSourceOptions {
 
 export class GraphQLSource implements InboxSource {
   readonly canFilter = true;
-  readonly connection: Connection;
+  readonly connection: Subscribing;
   private following: Following | undefined;
 
   constructor(private readonly options: GraphQLSourceOptions) {
     const { endpoint, token } = options;
-    this.connection = createResumingClient({ url: socketAddress(endpoint), token });
+    const isResumable = ({ query }: { query: string }): boolean => query === EVENTS_DOCUMENT;
+    this.connection = resumeSubscriptions(connect({ url: socketAddress(endpoint), token }), isResumable);
   }
 
   start(listener: SourceListener, position?: string): void {

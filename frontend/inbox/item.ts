@@ -232,5 +232,5 @@ export class Item {
 }
 
 function control(className: string, ...children: Node[]): HTMLButtonElement {
-  return element("button", { type: "button", class: className, tabindex: -1 }, ...children);
+  return element("button", { class: className, tabindex: -1 }, ...children);
 }

@@ -42,14 +42,14 @@ export class Panel {
   readonly searchButton = tool("search");
   private readonly preferencesButton = tool("tune");
   private readonly closeButton = tool("close");
-  private readonly parts = PARTS.map(([filter, name]) => ({ filter, name, button: element("button", { type: "button" }) }));
+  private readonly parts = PARTS.map(([filter, name]) => ({ filter, name, button: element("button") }));
   private readonly segments = element(
     "div",
     { class: "segments", role: "group" },
     ...this.parts.map(({ button }) => button),
   );
-  private readonly more = element("button", { type: "button", class: "more" });
-  private readonly newAbove = element("button", { type: "button", class: "new-above", hidden: true });
+  private readonly more = element("button", { class: "more" });
+  private readonly newAbove = element("button", { class: "new-above", hidden: true });
   readonly status: StatusLine;
   readonly root: HTMLElement;
   private readonly heading = element("h2", { id: "heading" });
@@ -196,7 +196,7 @@ export class Panel {
   }
 
   showProblem(message: string): void {
-    const dismiss = element("button", { type: "button", class: "link" }, this.texts().text("dismiss"));
+    const dismiss = element("button", { class: "link" }, this.texts().text("dismiss"));
     dismiss.addEventListener("click", () => this.hideProblem());
     this.problem.replaceChildren(element("span", { dir: "auto" }, message), dismiss);
     this.problem.hidden = false;

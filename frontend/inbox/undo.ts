@@ -9,7 +9,7 @@ const SHOWN_MS = 6_000;
 export class UndoBar {
   readonly root = element("div", { class: "bar", hidden: true });
   private readonly text = element("span", { role: "status" });
-  private readonly button = element("button", { type: "button", class: "link" });
+  private readonly button = element("button", { class: "link" });
   private readonly dismiss = tool("close");
   private offered: (() => void) | undefined;
   private timer: ReturnType<typeof setTimeout> | undefined;
