@@ -67,6 +67,13 @@ export interface Connection extends Client {
   mayRetry(): Promise<void>;
 }
 
+/**
+ * The server closes with these because of what this client has sent (docs/graphql.md): sent again, it would close again, so the
+ * operations in progress fail. All other closes are outages, also those that are final for graphql-ws, such as 1011 of a proxy
+ * before a server that is away: operations wait, and are sent when there is a connection.
+ */
+const FAULTS_OF_CLIENT = new Set([1002, 1007, 1009, 4400, 4406, 4409, 4429]);
+
 /** A close with 1000 so soon after connecting is no end of the work, but a failure. */
 const SHORTEST_GOOD_MS = 1_000;
 
@@ -147,21 +154,26 @@ export function connect(options: ConnectionOptions): Connection {
   // A pong may be queued behind many events. Only the pong stops the watchdog: graphql-ws pings again after it.
   client.on("message", () => watchdog.extend(pongWithinMs));
   // A failed attempt is an error and then a close, and graphql-ws tries again between the two: whichever comes
-  // first must start the wait.
-  const lost = (code: number, reason: string): void => {
+  // first must start the wait. Returns whether this came first.
+  const lost = (code: number, reason: string): boolean => {
     watchdog.stop();
-    if (!isAttempting) return;
+    if (!isAttempting) return false;
     isAttempting = false;
     choice.lost(code, isAcknowledged);
     const waitMs = backoff.lost();
     setStatus({ state: "waiting", attempt: backoff.attempt, waitMs, code, reason });
+    return true;
   };
   client.on("error", () => lost(1006, ""));
   client.on("closed", (event) => {
     const { code, reason } = closeOf(event);
     if (isTokenRefused(code)) refresh = true;
     const isDone = code === 1000 && performance.now() - connectedAt > SHORTEST_GOOD_MS;
-    if (!isDone && !disposed) return lost(code, reason);
+    if (!isDone && !disposed) {
+      // graphql-ws hears of this close of its own first, after which it goes on.
+      if (lost(code, reason) && !FAULTS_OF_CLIENT.has(code)) client.terminate();
+      return;
+    }
     watchdog.stop();
     isAttempting = false;
     setStatus({ state: "idle" });

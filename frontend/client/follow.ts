@@ -48,6 +48,8 @@ export interface Following {
   readonly status: FollowStatus;
   /** Read the list again, in order with the events. */
   reload(): Promise<void>;
+  /** Read a list that has failed again now instead of after the wait. */
+  retryNow(): void;
   stop(): void;
 }
 
@@ -105,6 +107,10 @@ class Follower implements Following {
 
   reload(): Promise<void> {
     return this.enqueue(() => this.load());
+  }
+
+  retryNow(): void {
+    this.lists.skipWait();
   }
 
   stop(): void {

@@ -99,6 +99,7 @@ export class GraphQLSource implements InboxSource {
 
   reconnectNow(): void {
     this.connection.reconnectNow();
+    this.following?.retryNow();
   }
 
   reload(): void {
@@ -174,13 +175,27 @@ export class GraphQLSource implements InboxSource {
     return (await this.mutate<{ position: string }>(name, values, "position")).position;
   }
 
+  /**
+   * Run a mutation, with all values as its arguments, and return what is selected of it. However often the server is away: the
+   * connection is then made anew, and shows meanwhile that something waits.
+   */
   private async mutate<Result>(name: string, values: Arguments, fields: string): Promise<Result> {
     const entries = Object.entries(values);
     const declared = entries.map(([key, [type]]) => `$${key}: ${type}`);
     const given = entries.map(([key]) => `${key}: $${key}`);
     const document = `mutation Inbox(${declared}) { ${name}(${given}) { ${fields} } }`;
     const variables = Object.fromEntries(entries.map(([key, [, value]]) => [key, value]));
-    return (await this.execute<Record<string, Result>>(document, variables))[name] as Result;
+    for (;;) {
+      try {
+        return (await this.execute<Record<string, Result>>(document, variables))[name] as Result;
+      } catch (error) {
+        const code = error instanceof ServerError && error.code;
+        if (code === "UNAUTHENTICATED") this.connection.renew();
+        else if (code === "SERVICE_UNAVAILABLE") this.connection.terminate();
+        else throw error;
+        await this.connection.mayRetry();
+      }
+    }
   }
 
   /** Run one query or mutation. Rejects with the server's own message if it fails. */
@@ -196,7 +211,7 @@ export class GraphQLSource implements InboxSource {
           },
           error: (error) => reject(toError(error)),
           complete: () =>
-            received === undefined ? reject(new Error("There was no answer.")) : resolve(received),
+            received === undefined ? reject(toError({ code: 1000 })) : resolve(received),
         },
       );
     });

@@ -9,7 +9,7 @@
  * a promise of one and is called with `{refresh: true}` when the last was refused; `strings`, to replace texts; `snoozePresets`,
  * to replace the choices of a snooze; `renderRow` and `icons`, to draw rows and icons; `source`, to show another kind of inbox. `forget()` removes what is stored: call it before signing out.
  * Events: `inbox-change`, `inbox-status`, `inbox-event`, `signed-out`, and `notification-open` (cancelable).
- * Slots: `signed-out` and `empty`.
+ * Slots: `signed-out`, `error` and `empty`.
  */
 
 import type { FollowStatus, InboxReset, Notification, NotificationEvent, TokenSource } from "../client/index.js";
@@ -40,11 +40,16 @@ import { localeOf, type Strings, Texts } from "./strings.js";
 import { styleSheet } from "./style_sheet.js";
 import { setTitleBadge } from "./title_badge.js";
 import { UndoBar } from "./undo.js";
+import { Unreachable } from "./unreachable.js";
 import { upgradeProperties } from "./upgrade.js";
 import { type ActionContext, UserActions } from "./user_actions.js";
 
 const PAGE_SIZE = 20;
 const UPDATE_TIMES_MS = 30_000;
+
+/** So many attempts to load the list, or so long, until its place says that it cannot be loaded. */
+const HOPEFUL_ATTEMPTS = 2;
+const HOPEFUL_MS = 10_000;
 
 export class NotificationInbox extends HTMLElement implements ActionContext, ItemSettings {
   static observedAttributes = [
@@ -70,6 +75,7 @@ export class NotificationInbox extends HTMLElement implements ActionContext, Ite
   private isOpen = false;
   private isLoaded = false;
   private wasLive = false;
+  private startedAt = 0;
   private isRestartScheduled = false;
   private isReloading = false;
   private graphqlSource: InboxSource | undefined;
@@ -94,12 +100,20 @@ export class NotificationInbox extends HTMLElement implements ActionContext, Ite
   /** @internal */
   readonly undoBar = new UndoBar(this.getTexts);
   private readonly signedOut = new SignedOut();
+  private readonly unreachable = new Unreachable(() => this.tryNow());
   /** @internal */
   readonly actions = new UserActions(this);
   /** @internal */
   readonly feed = new Feed(this, () => this.render());
   /** @internal */
-  readonly panel = new Panel(this.feed.root, this.undoBar.root, this.signedOut, this.actions, this.getTexts);
+  readonly panel = new Panel(
+    this.feed.root,
+    this.undoBar.root,
+    this.signedOut,
+    this.unreachable,
+    this.actions,
+    this.getTexts,
+  );
 
   constructor() {
     super();
@@ -286,8 +300,10 @@ export class NotificationInbox extends HTMLElement implements ActionContext, Ite
     this.list = new InboxList();
     this.absence = undefined;
     this.wasLive = this.isReloading = false;
+    this.startedAt = performance.now();
     this.signedOut.show(undefined, this.texts);
     this.panel.showSearch(false);
+    this.unreachable.show(false);
     this.feed.clear();
     this.panel.status.reset(source ? undefined : "The attribute “endpoint” is missing.");
     const stored = source?.canFilter ? this.storage.read() : undefined;
@@ -394,6 +410,7 @@ export class NotificationInbox extends HTMLElement implements ActionContext, Ite
     this.list = new InboxList(EVERYTHING, types);
     this.list.load(page);
     this.isLoaded = true;
+    this.unreachable.show(false);
     // The page is of everything: if a filter is set, its own page is loaded as well.
     if (!sameFilter(filter, EVERYTHING)) void this.actions.applyFilter(filter);
     else void this.actions.loadPinned();
@@ -440,9 +457,12 @@ export class NotificationInbox extends HTMLElement implements ActionContext, Ite
       this.forget();
       this.showRefusal(refusal);
     }
+    if (refusal || this.wasLive) return;
+    const isHopeful = attempt <= HOPEFUL_ATTEMPTS && performance.now() - this.startedAt < HOPEFUL_MS;
+    this.unreachable.show(!isHopeful && !this.isLoaded && !this.signedOut.isShown);
     const endpoint = this.getAttribute("endpoint");
-    if (refusal || this.wasLive || attempt < 2 || endpoint === null || this.customSource) return;
-    const isRefused = loadDiagnosis().then(({ isOriginRefused }) => isOriginRefused(endpoint, ownAddress));
+    if (attempt < HOPEFUL_ATTEMPTS || endpoint === null || this.customSource) return;
+    const isRefused = loadDiagnosis().then(({ isOriginRefused }) => isOriginRefused(endpoint, ownAddress, attempt));
     // Without its script, the connection is lost for reasons unknown.
     isRefused.then(
       (isOrigin) => isOrigin && !this.wasLive && this.showRefusal({ reason: "origin", code }),
@@ -453,9 +473,16 @@ export class NotificationInbox extends HTMLElement implements ActionContext, Ite
   private showRefusal(refusal: Refusal | undefined): void {
     const isNew = this.signedOut.show(refusal, this.texts);
     if (!refusal || !isNew) return;
-    const warn = loadDiagnosis().then(({ refusalHint }) => console.warn(`<notification-inbox>: ${refusalHint(refusal)}`));
-    warn.catch(() => undefined);
+    this.unreachable.show(false);
+    const explained = loadDiagnosis().then(({ explainRefusal }) => explainRefusal(refusal));
+    explained.catch(() => undefined);
     this.emit("signed-out", refusal);
+    this.render();
+  }
+
+  private tryNow(): void {
+    this.panel.status.update({ state: "connecting" });
+    this.source?.reconnectNow();
     this.render();
   }
 
@@ -544,7 +571,6 @@ export class NotificationInbox extends HTMLElement implements ActionContext, Ite
     this.actions.refresh();
     panel.status.setQueued(pending.count);
     panel.status.render();
-    panel.setAvailable(!this.signedOut.isShown);
     const shown = pending.applyTo(list);
     feed.render({ notifications: folderOf(list.filter) === "INBOX" ? pinnedFirst(shown) : shown, absence });
     feed.updateContext();

@@ -6,6 +6,7 @@ import { onNearEnd } from "./scrolling.js";
 import type { SignedOut } from "./signed_out.js";
 import { StatusLine } from "./status_line.js";
 import type { Strings, Texts } from "./strings.js";
+import type { Unreachable } from "./unreachable.js";
 
 /** What the buttons and choices of the panel do. */
 export interface PanelActions {
@@ -75,6 +76,7 @@ export class Panel {
     feed: HTMLElement,
     undoBar: HTMLElement,
     private readonly signedOut: SignedOut,
+    private readonly unreachable: Unreachable,
     private readonly actions: PanelActions,
     private readonly texts: () => Texts,
   ) {
@@ -88,6 +90,7 @@ export class Panel {
       element("div", {}, this.heading, this.status.root, this.markAll, this.searchButton, this.preferencesButton, this.closeButton),
       this.filters,
       signedOut.root,
+      unreachable.root,
       this.listFrame,
       this.preferences,
       this.question,
@@ -130,11 +133,6 @@ export class Panel {
     this.scroller.scrollTop = 0;
   }
 
-  /** Hide everything that needs the server, while it does not serve this page. */
-  setAvailable(isAvailable: boolean): void {
-    this.root.toggleAttribute("data-unavailable", !isAvailable);
-  }
-
   setLoadingMore(isLoading: boolean): void {
     this.isLoadingMore = isLoading;
     setAttributes(this.more, { "aria-busy": isLoading && "true" });
@@ -158,6 +156,7 @@ export class Panel {
     setAttributes(this.segments, { "aria-label": texts.text("show") });
     setAttributes(this.preferences, { "aria-label": texts.text("preferences") });
     this.signedOut.render(texts);
+    this.unreachable.render(texts);
     this.status.render();
     this.showView(this.showsPreferences && canFilter);
   }

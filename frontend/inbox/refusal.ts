@@ -13,6 +13,8 @@ export interface Refusal {
 export function refusalOf(code: number | undefined, reason = ""): Refusal | undefined {
   if (code === undefined || !isTokenRefused(code)) return undefined;
   const detail = reason.split(": ")[1] ?? "";
+  // By an administrator, who wants this device to come back: its token is good.
+  if (detail === "disconnected") return undefined;
   return { reason: detail.toLowerCase() || "refused", code };
 }
 

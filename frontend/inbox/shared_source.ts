@@ -335,11 +335,16 @@ export class SharedSource implements InboxSource {
     if (message.kind !== "answer") return;
     const found = this.waiting.get(message.id);
     this.waiting.delete(message.id);
-    if (message.error) found?.reject(new ServerError(message.error.text, message.error.code));
+    if (message.error) found?.reject(toLocalError(message.error));
     else found?.resolve(message.result);
   }
 
   private post(message: Message): void {
     if (!this.stopped.signal.aborted) this.channel.postMessage(message);
   }
+}
+
+/** Return the error of another tab as that tab had it. */
+function toLocalError({ text, code }: { text: string; code: unknown }): Error {
+  return code === undefined ? new Error(text) : new ServerError(text, code);
 }

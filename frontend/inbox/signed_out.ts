@@ -9,7 +9,7 @@ export class SignedOut {
   private readonly hint = element("p");
   readonly root = element(
     "div",
-    { class: "signed-out", role: "alert", hidden: true },
+    { class: "absent signed-out", role: "alert", hidden: true },
     this.reason,
     element("slot", { name: "signed-out" }, this.hint),
   );

@@ -2,6 +2,7 @@
 
 import type { FollowStatus, InboxReset, Notification, NotificationEvent } from "../client/index.js";
 import type { Filter, Page } from "./list.js";
+import type { Texts } from "./strings.js";
 
 /** What the user wants of a type by one channel: the inbox, or one by which the site itself delivers. */
 export interface ChannelPreference {
@@ -55,7 +56,7 @@ export type BulkChange = "markAllRead" | "archiveAll" | "deleteAll";
 /** What is done to one notification, beside deleting it. */
 export type Change = "markRead" | "markUnread" | "archive" | "unarchive" | "snooze" | "unsnooze" | "pin" | "unpin";
 
-/** Actions wait while there is no connection, and reject with a sentence for users. */
+/** Actions wait while there is no connection. They reject with a `ServerError` if the server refuses them. */
 export interface InboxSource {
   /** Whether there are filters, other folders, pins and preferences. */
   readonly canFilter: boolean;
@@ -90,7 +91,7 @@ export interface InboxSource {
   setPreference(type: string, enabled: boolean, channel?: string): Promise<void>;
 }
 
-/** An error that the server reported, with its code. */
+/** An error that the server reported, with its sentence for users and its code. */
 export class ServerError extends Error {
   constructor(
     message: string,
@@ -100,13 +101,19 @@ export class ServerError extends Error {
   }
 }
 
-/** Return an error with a sentence for users, whatever graphql-ws reports. */
+/** Return a sentence for users: what the server said, or that it did not work. */
+export function problemText(error: unknown, texts: Texts): string {
+  const found = toError(error);
+  return found instanceof ServerError ? found.message : texts.text("failed");
+}
+
+/** Return an error, whatever graphql-ws reports. */
 export function toError(error: unknown): Error {
   if (Array.isArray(error)) {
     const [first] = error as { message?: unknown; extensions?: { code?: unknown } }[];
-    return new ServerError(String(first?.message ?? "The server refused it."), first?.extensions?.code);
+    return new ServerError(String(first?.message), first?.extensions?.code);
   }
   if (error instanceof Error) return error;
   const { code, reason } = error as { code?: number; reason?: string };
-  return new Error(reason || `The connection was closed${code ? ` (${code})` : ""}.`);
+  return new Error(reason || `The connection was closed (${code}).`);
 }

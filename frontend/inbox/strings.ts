@@ -113,6 +113,13 @@ export interface Strings {
   signInRefused: string;
   signInHint: string;
   originRefused: string;
+  /** In the place of the list, when the first attempts to load it have failed. */
+  unreachable: string;
+  unreachableHint: string;
+  /** The button that does not wait for the next attempt. */
+  tryNow: string;
+  /** What the user wanted has failed, and the server has not said why. */
+  failed: string;
   preferencesIntro: string;
   alwaysOn: string;
   /** The name of the inbox among the channels by which notifications reach the user. */

@@ -9,7 +9,7 @@ import type { Panel, PanelActions } from "./panel.js";
 import type { PendingChange, PendingChanges } from "./pending_changes.js";
 import { upcomingTime } from "./relative_time.js";
 import { type SnoozePresets, tomorrowMorning } from "./snooze_times.js";
-import { type BulkChange, type Change, type InboxSource, type Position, toError, type Undoable } from "./source.js";
+import { type BulkChange, type Change, type InboxSource, type Position, problemText, type Undoable } from "./source.js";
 import type { Texts } from "./strings.js";
 import { REFRESH_MS, Throttle } from "./throttle.js";
 import type { UndoBar } from "./undo.js";
@@ -276,7 +276,7 @@ export class UserActions implements ItemActions, PanelActions {
     try {
       made = source && (await action(source));
     } catch (error) {
-      panel.showProblem(toError(error).message);
+      panel.showProblem(problemText(error, this.context.texts));
     }
     if (made) pending.done(change, made.position);
     else pending.drop(change);
@@ -298,7 +298,7 @@ export class UserActions implements ItemActions, PanelActions {
     try {
       await action(source);
     } catch (error) {
-      panel.showProblem(toError(error).message);
+      panel.showProblem(problemText(error, this.context.texts));
     }
   }
 

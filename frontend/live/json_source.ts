@@ -5,13 +5,14 @@
 
 import type { FollowStatus, Notification, NotificationEvent, TokenSource } from "../client/index.js";
 import type { Filter, Page } from "../inbox/list.js";
-import type {
-  Change,
-  InboxSource,
-  Position,
-  Preference,
-  SourceListener,
-  Undoable,
+import {
+  type Change,
+  type InboxSource,
+  type Position,
+  type Preference,
+  ServerError,
+  type SourceListener,
+  type Undoable,
 } from "../inbox/source.js";
 import { JsonConnection } from "./json_connection.js";
 import { type ClientMessage, type JsonNotification, type ServerMessage, toNotification } from "./json_messages.js";
@@ -117,7 +118,7 @@ export class JsonSource implements InboxSource {
 
   async change(kind: Change, id: string, until?: string): Promise<Position> {
     const known = CHANGES[kind];
-    if (!known) throw new Error("The JSON API does not show this on other devices.");
+    if (!known) throw new ServerError("The JSON API does not show this on other devices.", undefined);
     const [type, confirmation] = known;
     const message = { type, notification_id: Number(id), ...(until && { until }) } as ClientMessage;
     await this.request(message, confirmation, id);
@@ -157,7 +158,7 @@ export class JsonSource implements InboxSource {
   }
 
   async setPreference(): Promise<void> {
-    throw new Error("The JSON API has no preferences.");
+    throw new ServerError("The JSON API has no preferences.", undefined);
   }
 
   /** Send a change, now or as soon as there is a connection; resolve to the confirmation, if the server has sent one. */
@@ -195,7 +196,8 @@ export class JsonSource implements InboxSource {
   }
 
   private onMessage(message: ServerMessage): void {
-    const error = message.success === false ? new Error(message.error?.message ?? "It was refused.") : undefined;
+    const { message: text = "It was refused.", code } = message.error ?? {};
+    const error = message.success === false ? new ServerError(text, code) : undefined;
     if (!error) this.onChange(message);
     this.confirm(message, error);
   }

@@ -341,4 +341,32 @@ describe("a connection", () => {
     for await (const { data } of connection.iterate({ query: "{ ping }" })) answers.push(data);
     assert.deepEqual(answers, [{ ping: "pong" }]);
   });
+
+  // 1008, 1011, 4401 and 4500 are final for graphql-ws. A proxy before a server that is away closes with them, too.
+  for (const code of [1001, 1008, 1011, 1013, 4401, 4403, 4408, 4500]) {
+    test(`sends an operation again after closes with ${code}`, async () => {
+      server.accept = (_, socket) => {
+        if (server.attempts > 3) return true;
+        socket.close(code);
+        return false;
+      };
+      connectWith({ transport: "websocket" });
+      const answers: unknown[] = [];
+      for await (const { data } of connection.iterate({ query: "{ ping }" })) answers.push(data);
+      assert.deepEqual([answers, server.attempts], [[{ ping: "pong" }], 4]);
+    });
+  }
+
+  for (const code of [1002, 1007, 1009, 4400, 4406, 4409, 4429]) {
+    test(`fails an operation after a close with ${code}, which it has caused itself`, async () => {
+      server.accept = (_, socket) => {
+        socket.close(code);
+        return false;
+      };
+      connectWith({ transport: "websocket" });
+      const operation = connection.iterate({ query: "{ ping }" });
+      await assert.rejects(operation.next(), (error: { code?: number }) => error.code === code);
+      assert.equal(server.attempts, 1);
+    });
+  }
 });

@@ -218,7 +218,7 @@ async def test_a_page_of_an_origin_that_is_not_allowed_learns_it(
     embed(other_page.directory, site, f'inline token="{site.token("alice")}"')
     await other_page.page.goto(strange)
     text = "The server does not accept connections from this page."
-    await expect(other_page.inbox.root.locator(".reason")).to_have_text(text)
+    await expect(other_page.inbox.root.locator(".signed-out .reason")).to_have_text(text)
 
     async def is_explained() -> bool:
         return any(f"Add {strange} to ALLOWED_ORIGINS" in text for text in hints)

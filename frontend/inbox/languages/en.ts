@@ -66,5 +66,9 @@ export const en: Omit<Strings, keyof PartWords> = {
   signInRefused: "The server did not accept your sign-in ({reason}).",
   signInHint: "Sign in again to see your notifications.",
   originRefused: "The server does not accept connections from this page.",
+  unreachable: "Your notifications cannot be loaded.",
+  unreachableHint: "The server does not answer as it should. More attempts follow.",
+  tryNow: "Try now",
+  failed: "That did not work. Please try again.",
   keys: "↑ ↓ move · ← → buttons · R read or unread · E archives · S snoozes · P pins · Delete deletes · Enter opens · Ctrl Z undoes · Esc closes",
 };
