@@ -55,8 +55,14 @@ export class Alerts {
     if (this.wants("browser") && document.visibilityState === "hidden") this.notify(notification);
   }
 
+  /** The user has opened the list: toasts would cover it, and say nothing that it does not. */
+  opened(): void {
+    for (const remove of this.removals) remove();
+    this.ask();
+  }
+
   /** Ask whether the browser may show notifications: in words of our own first, and never again after a "not now". */
-  ask(): void {
+  private ask(): void {
     if (!this.wants("browser") || permission() !== "default" || hasDeclined()) return;
     const { texts } = this.host;
     texts.add(ALERT_WORDS);

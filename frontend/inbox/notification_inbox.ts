@@ -215,7 +215,7 @@ export class NotificationInbox extends HTMLElement implements ActionContext, Ite
     if (open) {
       this.place();
       this.panel.root.focus({ preventScroll: true });
-      this.withAlerts((alerts) => alerts.ask());
+      this.withAlerts((alerts) => alerts.opened());
       // What is cut off is known only now that there is a layout.
       this.feed.renderRange();
       return;

@@ -29,6 +29,9 @@ export interface PanelContent {
   readonly waiting: number;
 }
 
+/** Below this height in pixels, a list that scrolls has no room for a row and the keys beside each other. */
+const LOW = 240;
+
 /** The parts of the inbox that can be shown, and their names. */
 const PARTS: [Pick<Filter, "unreadOnly" | "folder">, keyof Strings][] = [
   [{ unreadOnly: false, folder: "INBOX" }, "all"],
@@ -93,9 +96,7 @@ export class Panel {
       unreachable.root,
       this.listFrame,
       this.preferences,
-      this.question,
-      undoBar,
-      this.problem,
+      element("div", { class: "bars" }, this.question, undoBar, this.problem),
     );
     this.listen();
   }
@@ -125,8 +126,14 @@ export class Panel {
 
   /** Call back when the list scrolls, or gets another size. */
   onScroll(callback: () => void): void {
-    this.scroller.addEventListener("scroll", callback, { passive: true });
-    new ResizeObserver(callback).observe(this.scroller);
+    const { scroller, root } = this;
+    const onChange = (): void => {
+      const isLow = scroller.clientHeight < LOW && isCut(scroller);
+      root.toggleAttribute("data-low", isLow || isCut(root));
+      callback();
+    };
+    scroller.addEventListener("scroll", onChange, { passive: true });
+    new ResizeObserver(onChange).observe(scroller);
   }
 
   scrollToTop(): void {
@@ -216,6 +223,11 @@ export class Panel {
       setAttributes(button, { "aria-pressed": String(isShown) });
     }
   }
+}
+
+/** Whether an element has more content than it shows. */
+function isCut({ clientHeight, scrollHeight }: Element): boolean {
+  return scrollHeight > clientHeight;
 }
 
 function emptyText(filter: Filter): keyof Strings {

@@ -8,7 +8,7 @@ const COMFORTABLE = 420;
 
 /**
  * Shift the panel sideways as far as it is outside of the page, and let it grow to the side of the bell with more room,
- * up to the edge of the window. A sheet, as on phones, stays where it is.
+ * up to the edge of the window. A sheet, as on phones and where neither side has room for a list, stays where it is.
  */
 export function placePanel(panel: HTMLElement, bell: HTMLElement): void {
   panel.style.translate = "none";
@@ -22,7 +22,7 @@ export function placePanel(panel: HTMLElement, bell: HTMLElement): void {
   const isAbove = below < COMFORTABLE && above > below;
   panel.toggleAttribute("data-above", isAbove);
   const usual = Number.parseFloat(getComputedStyle(panel).maxHeight);
-  const room = Math.max(isAbove ? above : below, 160);
+  const room = isAbove ? above : below;
   if (!(usual <= room)) panel.style.maxHeight = `${room}px`;
   const { left, right } = panel.getBoundingClientRect();
   const most = clientWidth - MARGIN;

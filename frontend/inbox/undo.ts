@@ -50,7 +50,7 @@ export class UndoBar {
     clearTimeout(this.timer);
     this.offered = undefined;
     // Its buttons disappear: whoever has pressed one by the keyboard is still in the panel.
-    if (this.root.matches(":focus-within")) this.root.parentElement?.focus();
+    if (this.root.matches(":focus-within")) this.root.closest<HTMLElement>(".panel")?.focus();
     this.root.hidden = true;
     this.text.textContent = "";
   }

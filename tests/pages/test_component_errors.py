@@ -15,6 +15,7 @@ from tests.pages.inbox_view import InboxView
 from tests.pages.page_monitor import PageMonitor
 from tests.pages.site import Site
 from tests.pages.test_accessibility import audit
+from tests.pages.test_component_sizes import measure
 from tests.pages.waiting import eventually
 from tests.stacks.ports import LOOPBACK, free_port
 
@@ -85,10 +86,12 @@ async def test_an_endpoint_that_is_no_inbox_is_said_to_users_and_developers(
     await expect(inbox.status).to_have_text("Connection lost · reconnecting…")
     await expect(inbox.root.locator(".list")).to_be_hidden()
     assert await audit(page) == []
+    await page.set_viewport_size({"width": 320, "height": 256})
     for language, (words, button) in WORDS.items():
         await page.evaluate(f"document.documentElement.lang = '{language}'")
         await expect(alert.locator("p").first).to_have_text(words)
         await expect(alert.get_by_role("button", name=button)).to_be_visible()
+        assert await measure(inbox) == []
     assert len(warnings) == 1
     assert HINTS[endpoint] in warnings[0]
     monitor.console.clear()
