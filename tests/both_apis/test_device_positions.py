@@ -50,8 +50,6 @@ def test_a_device_that_follows_no_inbox_has_no_position(
     open_device: OpenDevice, alice: int
 ) -> None:
     device = open_device("graphql", "alice")
-    assert positions(alice) == [None]
-    device.list()
     wait_until(lambda: positions(alice) == [0])
     device.send_json({"id": "events", "type": "complete"})
     wait_until(lambda: positions(alice) == [None])

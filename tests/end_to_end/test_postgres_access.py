@@ -189,13 +189,14 @@ def test_tls_that_verifies_the_server_and_shows_a_certificate(
 def test_what_is_wrong_is_said_in_one_line(primary: Primary, tmp_path: Path) -> None:
     place = f'OperationalError: connection failed: connection to server at "{LOOPBACK}", port {primary.port} failed'
     wrong = check(primary.url(login=f"{USER}:not-its-password"))
-    assert wrong == f'{place}: FATAL:  password authentication failed for user "inbox"'
+    database = f"(PostgreSQL inbox on {LOOPBACK}:{primary.port})"
+    assert wrong == f'{place}: FATAL:  password authentication failed for user "inbox" {database}'
     # libpq has ignored the file, and says so on the standard error.
     readable = tmp_path / "passfile"
     readable.write_text(f"*:*:*:*:{primary.password}")
     readable.chmod(0o644)
     missing = check(primary.url(login=USER, query=f"?passfile={readable}"))
-    assert missing == f"{place}: fe_sendauth: no password supplied"
+    assert missing == f"{place}: fe_sendauth: no password supplied {database}"
 
 
 def test_a_first_host_that_is_silent_is_passed_over(
@@ -234,7 +235,8 @@ def test_a_standby_takes_over(
             place = f'connection to server at "{LOOPBACK}", port'
             assert check(url) == (
                 f"OperationalError: {place} {primary.port} failed: Connection refused; "
-                f"{place} {port} failed: session is read-only"
+                f"{place} {port} failed: session is read-only "
+                f"(PostgreSQL inbox on {LOOPBACK},{LOOPBACK}:{primary.port},{port})"
             )
             standby.promote()
             wait_until(lambda: delivers(device, "afterwards"))

@@ -60,8 +60,8 @@ CHANGES: tuple[tuple[str, str, str], ...] = (
     # Two columns and an index.
     (
         MODELS,
-        "    pinned = models.BooleanField(default=False, editable=False)\n",
-        "    pinned = models.BooleanField(default=False, editable=False)\n"
+        "    pinned = models.BooleanField(default=False)\n",
+        "    pinned = models.BooleanField(default=False)\n"
         "    shade = models.CharField(max_length=16, null=True, editable=False)\n",
     ),
     (
