@@ -62,9 +62,15 @@ function showContent(root: HTMLElement, notification: Notification, { renderRow 
   // The same node stays in its place, with its focus.
   if (shown?.childNodes.length === 1 && shown.firstChild === made) return;
   const place = shown ?? element("div", { class: "content", part: "content" });
+  const controls = () => [...place.querySelectorAll<HTMLElement>("a, button, summary")];
+  const focused = (root.getRootNode() as Document | ShadowRoot).activeElement;
+  const hadFocus = place.contains(focused);
+  const index = controls().indexOf(focused as HTMLElement);
   place.replaceChildren(made);
   // The row is the one tab stop of the list; arrow keys reach what is in it.
-  for (const each of place.querySelectorAll<HTMLElement>("a, button, summary")) each.tabIndex = -1;
+  for (const each of controls()) each.tabIndex = -1;
+  // Another node has been drawn under the focus: the same control has it again, or the row.
+  if (hadFocus) (controls()[index] ?? root).focus();
   if (shown) return;
   place.addEventListener("click", (event) => {
     const link = root.querySelector<HTMLElement>("h3 a");

@@ -93,6 +93,22 @@ async def test_a_page_draws_rows_and_the_rest_stays(
     monitor.console.clear()
 
 
+async def test_what_is_drawn_anew_keeps_the_focus(other_page: OtherSite, site: Site) -> None:
+    site.send("alice", "bill", type="invoice", data={"amount": "12 EUR"})
+    inbox = await other_page.open(script=ROWS)
+    row = inbox.root.get_by_role("article", name="bill")
+    await row.focus()
+    await other_page.page.keyboard.press("ArrowRight")
+    pay = row.get_by_role("button", name="Pay")
+    await expect(pay).to_be_focused()
+    before = await pay.element_handle()
+    assert before is not None
+    site.execute("alice", "mutation { markAllRead { unreadCount } }")
+    await expect(row).not_to_have_attribute("data-unread", "")
+    assert not await before.evaluate("each => each.isConnected")
+    await expect(pay).to_be_focused()
+
+
 async def test_another_function_draws_all_rows_anew(other_page: OtherSite, site: Site) -> None:
     site.send("alice", "bill", type="invoice", data={"amount": "12 EUR"})
     inbox = await other_page.open(script=ROWS)
