@@ -12,7 +12,12 @@ from pathlib import Path
 
 from django.core.management.base import CommandError
 
-BACKLOG = 2048
+BACKLOG = 65_535
+"""How many connections may wait to be accepted: as many as the system allows (`net.core.somaxconn` on Linux).
+
+Linux drops what comes to a full queue, and those clients try again after a second and more. 10,000 that reconnect at
+once to one process fill a queue of 2,048, uvicorn's own number.
+"""
 
 
 def bind(host: str, port: int, *, is_shared: bool = False) -> socket.socket:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import socket
 import stat
+import struct
+import sys
 from pathlib import Path
 
 import pytest
 from django.core.management.base import CommandError
 
 from live_inbox_site import listening
+from tests.stacks.ports import LOOPBACK
 
 pytestmark = pytest.mark.stack("embedded")
 
@@ -84,3 +87,12 @@ class TestInherited:
                     listening.inherited(descriptor)
             os.fstat(closed.fileno())
             os.fstat(file.fileno())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux tells the length of the queue")
+def test_as_many_may_wait_as_the_system_allows() -> None:
+    most = int(Path("/proc/sys/net/core/somaxconn").read_text())
+    with listening.bind(LOOPBACK, 0) as opened:
+        # Of a listening socket, the field `tcpi_sacked` of struct tcp_info, from byte 28.
+        info = opened.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 32)
+        assert struct.unpack_from("I", info, 28) == (min(most, 65_535),)
