@@ -488,4 +488,5 @@ async def test_the_log_is_read_in_threads_of_its_own(
     assert heads[key].position.sequence == 3
     (page,) = await log.read([LogRange(key, 1)], limit=1)
     assert titles(page) == ["b"]
-    assert [name.rpartition("-")[0] for name in threads] == ["database-log", "database-log"]
+    # Not how often: a connection that was lost since the last test is tried again.
+    assert {name.rpartition("-")[0] for name in threads} == {"database-log"}
