@@ -330,6 +330,11 @@ export function folderOf({ folder }: { folder?: NotificationFolder }): Notificat
   return folder ?? "INBOX";
 }
 
+/** Return for how many a notification counts among the unread ones of the inbox. */
+export function weightOf(notification: Notification): number {
+  return notification.read || folderOf(notification) !== "INBOX" ? 0 : 1;
+}
+
 /** Return notifications with what is pinned first. */
 export function pinnedFirst(notifications: readonly Notification[]): readonly Notification[] {
   const pinned = notifications.filter((each) => each.pinned);

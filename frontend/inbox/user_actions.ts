@@ -3,7 +3,7 @@
 import type { Notification } from "../client/index.js";
 import type { Feed } from "./feed.js";
 import type { ItemActions } from "./item.js";
-import { EVERYTHING, type Filter, folderOf, InboxList, sameFilter } from "./list.js";
+import { EVERYTHING, type Filter, folderOf, InboxList, sameFilter, weightOf } from "./list.js";
 import { loadPreferencesView, loadSearch, loadSnoozeMenu } from "./parts.js";
 import type { Panel, PanelActions } from "./panel.js";
 import type { PendingChange, PendingChanges } from "./pending_changes.js";
@@ -354,9 +354,4 @@ function byToken({ undoToken }: Undoable): Undo | undefined {
 /** Whether what is unread of a list is all that is unread in the inbox. */
 function isWhole({ filter }: InboxList): boolean {
   return sameFilter({ ...filter, unreadOnly: false }, EVERYTHING);
-}
-
-/** Return for how many a notification counts in the number of unread ones. */
-function weightOf(notification: Notification): number {
-  return notification.read || folderOf(notification) !== "INBOX" ? 0 : 1;
 }

@@ -2,7 +2,7 @@
 
 import type { Notification } from "../../../client/index.js";
 import { DetailedList } from "../../../inbox/detailed_list.js";
-import { EVERYTHING, type Filter, folderOf, type InboxList, sameFilter } from "../../../inbox/list.js";
+import { EVERYTHING, type Filter, folderOf, type InboxList, sameFilter, weightOf } from "../../../inbox/list.js";
 import type { PendingChange } from "../../../inbox/pending_changes.js";
 import type { BulkChange, Change } from "../../../inbox/source.js";
 
@@ -47,11 +47,6 @@ function planned(effect: PendingChange["effect"], covered: readonly Notification
   const folders = new Map(covered.map((each) => [each.id, folderOf(each)]));
   const covers = (each: Notification): boolean => folders.get(each.id) === folderOf(each);
   return { effect, covers, ids: [...folders.keys()], unreadDelta };
-}
-
-/** Return for how many a notification counts among the unread ones of the inbox. */
-function weightOf(notification: Notification): number {
-  return notification.read || folderOf(notification) !== "INBOX" ? 0 : 1;
 }
 
 function weightAfter(kind: Change | "remove", notification: Notification): number {
