@@ -22,7 +22,6 @@ from tests.chaos.history import (
     ALL_READ,
     COMMITTED,
     DELETED,
-    EDITED,
     PREFERENCE,
     READ,
     SUPPRESSED,
@@ -150,27 +149,16 @@ class ApiWriter(GraphQLChanges, ClientWriter):
         """Send to an inbox."""
         self._send_once(inbox, token, "keyed send", content)
 
-    def _edit(self, inbox: int, token: str) -> None:
-        chosen = self.find(inbox, token)
-        if chosen is None:
-            return
-        more: dict[str, Any] = {"notification_id": chosen.id, "operation": "edit"}
-        self.claim(inbox, EDITED, UNKNOWN, **more)
-        given = {"id": str(chosen.id), "message": f"edited by {self.title()}", "priority": "HIGH"}
+    def edit(self, id: int, message: str) -> bool:
+        """Edit a notification as the operator."""
+        given = {"id": str(id), "message": message, "priority": "HIGH"}
         done = self.request(self.orders.operator[1], EDIT, {"input": given})["editNotification"]
-        assert done["changed"]
-        self.claim(inbox, EDITED, COMMITTED, **more)
+        return bool(done["changed"])
 
-    def _recall(self, inbox: int, token: str) -> None:
-        chosen = self.find(inbox, token)
-        if chosen is None:
-            return
-        more: dict[str, Any] = {"notification_id": chosen.id, "operation": "recall"}
-        self.claim(inbox, DELETED, UNKNOWN, **more)
-        if self.request(self.orders.operator[1], RECALL, {"id": str(chosen.id)})["recall"][
-            "recalled"
-        ]:
-            self.claim(inbox, DELETED, COMMITTED, **more)
+    def recall(self, id: int) -> bool:
+        """Recall a notification as the operator."""
+        done = self.request(self.orders.operator[1], RECALL, {"id": str(id)})["recall"]
+        return bool(done["recalled"])
 
     def _choose(self, token: str) -> dict[str, Any] | None:
         nodes = self.request(token, LIST, {})["notifications"]["nodes"]

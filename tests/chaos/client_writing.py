@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tests.chaos.history import REFUSED
-from tests.chaos.writing import Action, Writer
+from tests.chaos.change_writing import ChangeWriter
+from tests.chaos.history import COMMITTED, DELETED, EDITED, REFUSED, UNKNOWN
+from tests.chaos.writing import Action
 
 REQUEST_SECONDS = 8.0
 RETRY_SECONDS = 0.3
@@ -21,7 +23,7 @@ class Unavailable(Exception):
     """Raised when it is unknown what came of a request, and it can be tried again."""
 
 
-class ClientWriter(Writer):
+class ClientWriter(ChangeWriter):
     """Writes to its users' own inboxes, and as the operator to anybody's."""
 
     def actions(self) -> Mapping[Action, int]:
@@ -41,6 +43,32 @@ class ClientWriter(Writer):
             self.claim(inbox, "", REFUSED, operation=operation, reason=str(refusal))
         except Unavailable:
             self._pause()
+
+    @abstractmethod
+    def edit(self, id: int, message: str) -> bool:
+        """Edit a notification as the operator, who may edit what others have sent; return whether that changed it."""
+
+    @abstractmethod
+    def recall(self, id: int) -> bool:
+        """Recall a notification as the operator; return whether it was still there."""
+
+    def _edit(self, inbox: int, token: str) -> None:
+        chosen = self.find(inbox, token)
+        if chosen is None:
+            return
+        more: dict[str, Any] = {"notification_id": chosen.id, "operation": "edit"}
+        self.claim(inbox, EDITED, UNKNOWN, **more)
+        assert self.edit(chosen.id, f"edited by {self.title()}")
+        self.claim(inbox, EDITED, COMMITTED, **more)
+
+    def _recall(self, inbox: int, token: str) -> None:
+        chosen = self.find(inbox, token)
+        if chosen is None:
+            return
+        more: dict[str, Any] = {"notification_id": chosen.id, "operation": "recall"}
+        self.claim(inbox, DELETED, UNKNOWN, **more)
+        if self.recall(chosen.id):
+            self.claim(inbox, DELETED, COMMITTED, **more)
 
     def until_done(self, ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Ask again while it is unknown what came of it, unless the writer stops."""

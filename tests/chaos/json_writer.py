@@ -20,7 +20,6 @@ from tests.chaos.history import (
     ALL_READ,
     COMMITTED,
     DELETED,
-    EDITED,
     PREFERENCE,
     READ,
     SUPPRESSED,
@@ -164,27 +163,16 @@ class JsonWriter(JsonChanges, ClientWriter):
         self.request(token, {"type": "delete_notification", "notification_id": chosen["id"]})
         self.claim(inbox, DELETED, COMMITTED, **more)
 
-    def _edit(self, inbox: int, token: str) -> None:
-        """As the operator, who may edit what others have sent."""
-        chosen = self.find(inbox, token)
-        if chosen is None:
-            return
-        more: dict[str, Any] = {"notification_id": chosen.id, "operation": "edit"}
-        self.claim(inbox, EDITED, UNKNOWN, **more)
-        named = {"type": "edit_notification", "notification_id": chosen.id}
-        given = {"message": f"edited by {self.title()}", "priority": "high"}
-        assert self.request(self.orders.operator[1], named | given)["changed"]
-        self.claim(inbox, EDITED, COMMITTED, **more)
+    def edit(self, id: int, message: str) -> bool:
+        """Edit a notification as the operator."""
+        named = {"type": "edit_notification", "notification_id": id}
+        given = {"message": message, "priority": "high"}
+        return bool(self.request(self.orders.operator[1], named | given)["changed"])
 
-    def _recall(self, inbox: int, token: str) -> None:
-        chosen = self.find(inbox, token)
-        if chosen is None:
-            return
-        more: dict[str, Any] = {"notification_id": chosen.id, "operation": "recall"}
-        self.claim(inbox, DELETED, UNKNOWN, **more)
-        message = {"type": "recall_notification", "notification_id": chosen.id}
-        if self.request(self.orders.operator[1], message)["recalled"]:
-            self.claim(inbox, DELETED, COMMITTED, **more)
+    def recall(self, id: int) -> bool:
+        """Recall a notification as the operator."""
+        message = {"type": "recall_notification", "notification_id": id}
+        return bool(self.request(self.orders.operator[1], message)["recalled"])
 
     # -- the socket ---------------------------------------------------------------------------------------
 
