@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict
 
 import orjson
 from django.contrib.auth import get_user_model
@@ -16,6 +16,17 @@ from live_inbox.bulk_states import SENDING, AudienceKind, BulkState
 from live_inbox.clock import clock
 from live_inbox.errors import NotFound
 from live_inbox.models import BulkSend, ScheduledSend
+
+
+class CampaignCounts(TypedDict):
+    """The counts of a campaign, of recipients: see `Campaign`."""
+
+    total: int
+    sent: int
+    suppressed: int
+    failed: int
+    scheduled: int
+    recalled: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +72,18 @@ class Campaign:
     def segment(self) -> str | None:
         """The segment that it is for; None for others."""
         return self.audience_name if self.audience is AudienceKind.SEGMENT else None
+
+    @property
+    def counts(self) -> CampaignCounts:
+        """All counts."""
+        return {
+            "total": self.total,
+            "sent": self.sent,
+            "suppressed": self.suppressed,
+            "failed": self.failed,
+            "scheduled": self.scheduled,
+            "recalled": self.recalled,
+        }
 
     @property
     def is_due(self) -> bool:

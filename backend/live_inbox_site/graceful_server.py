@@ -46,7 +46,11 @@ HURRY_SIGNAL: signal.Signals | None = getattr(signal, "SIGUSR1", None)
 """By which the parent of several workers passes the second SIGINT on: a terminal sends SIGINT to all of them, `kill` to
 one. So the workers must not count what their parent passes on."""
 
-HANGUP_SIGNAL: signal.Signals | None = getattr(signal, "SIGHUP", None)
+
+def hangup_signal() -> signal.Signals | None:
+    """Return SIGHUP; None where there is none, or where this process ignores it, as under `nohup`."""
+    hangup: signal.Signals | None = getattr(signal, "SIGHUP", None)
+    return None if hangup is None or signal.getsignal(hangup) is signal.SIG_IGN else hangup
 
 
 class GracefulServer(uvicorn.Server):
@@ -110,8 +114,8 @@ class GracefulServer(uvicorn.Server):
                 yield
                 return
             handlers: dict[signal.Signals, Callable[[int, FrameType | None], None]] = {}
-            if HANGUP_SIGNAL is not None and signal.getsignal(HANGUP_SIGNAL) is not signal.SIG_IGN:
-                handlers[HANGUP_SIGNAL] = self.handle_exit
+            if (hangup := hangup_signal()) is not None:
+                handlers[hangup] = self.handle_exit
             if HURRY_SIGNAL is not None:
                 handlers[HURRY_SIGNAL] = self._handle_hurry
             previous = {sig: signal.signal(sig, handler) for sig, handler in handlers.items()}

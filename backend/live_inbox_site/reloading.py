@@ -16,7 +16,7 @@ import uvicorn
 from uvicorn.supervisors.statreload import StatReload
 
 from live_inbox_site.child_interrupts import ignore_interrupts, interrupts_held_back
-from live_inbox_site.graceful_server import HANGUP_SIGNAL, HURRY_SIGNAL, GracefulServer
+from live_inbox_site.graceful_server import HURRY_SIGNAL, GracefulServer, hangup_signal
 
 
 class Reloader(StatReload):
@@ -30,8 +30,8 @@ class Reloader(StatReload):
 
     def startup(self) -> None:
         """Start the server. Ends at SIGHUP as at SIGTERM: it would be gone, and the server alone, otherwise."""
-        if HANGUP_SIGNAL is not None and signal.getsignal(HANGUP_SIGNAL) is not signal.SIG_IGN:
-            signal.signal(HANGUP_SIGNAL, self.signal_handler)
+        if (hangup := hangup_signal()) is not None:
+            signal.signal(hangup, self.signal_handler)
         with interrupts_held_back():
             super().startup()
 

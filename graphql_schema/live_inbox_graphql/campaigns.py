@@ -90,12 +90,7 @@ class Campaign:
         return cls(
             id=ids.campaign_id(campaign.id),
             state=CampaignState(BulkState(campaign.state).value),
-            total=campaign.total,
-            sent=campaign.sent,
-            suppressed=campaign.suppressed,
-            failed=campaign.failed,
-            scheduled=campaign.scheduled,
-            recalled=campaign.recalled,
+            **campaign.counts,
             seen=reception.seen,
             read=reception.read,
             is_exact=reception.is_exact,

@@ -31,14 +31,7 @@ def progress(campaign: Campaign) -> dict[str, Any]:
         "isDue": campaign.is_due,
         "done": campaign.recalled if is_recall else campaign.dealt_with,
         "total": max(campaign.sent if is_recall else campaign.total, 1),
-        "counts": {
-            "total": campaign.total,
-            "sent": campaign.sent,
-            "suppressed": campaign.suppressed,
-            "failed": campaign.failed,
-            "scheduled": campaign.scheduled,
-            "recalled": campaign.recalled,
-        },
+        "counts": campaign.counts,
     }
 
 

@@ -154,12 +154,7 @@ def campaign_message(
         "campaign": {
             "id": campaign.id,
             "state": campaign.state.value,
-            "total": campaign.total,
-            "sent": campaign.sent,
-            "suppressed": campaign.suppressed,
-            "failed": campaign.failed,
-            "scheduled": campaign.scheduled,
-            "recalled": campaign.recalled,
+            **campaign.counts,
             "seen": reception.seen,
             "read": reception.read,
             "is_exact": reception.is_exact,

@@ -40,7 +40,7 @@ from live_inbox.json_api.messages import (
     SnoozeNotification,
     Undo,
 )
-from live_inbox.json_api.numbers import positive_number
+from live_inbox.json_api.numbers import positive_number, positive_number_or_none
 from live_inbox.json_api.sent_messages import EditNotification, RecallNotification
 from live_inbox.json_api.topic_messages import GetTopics, SubscribeToTopic, UnsubscribeFromTopic
 from live_inbox.json_api.type_messages import GetPreferences, GetTypes, SetPreference
@@ -245,9 +245,8 @@ def _start_campaign(fields: dict[str, Any]) -> StartCampaign:
 
 def _name_of_sent(fields: dict[str, Any]) -> tuple[int | None, str | None]:
     """Return by what a client names what it has sent: its id, or the key of the send."""
-    number = fields.get("notification_id")
     return (
-        None if number is None else positive_number("notification_id", fields),
+        positive_number_or_none("notification_id", fields),
         string_or_none("idempotency_key", fields),
     )
 
@@ -264,17 +263,15 @@ def _preference(fields: dict[str, Any]) -> SetPreference:
 
 
 def _cancel(fields: dict[str, Any]) -> CancelSend:
-    number = fields.get("scheduled_id")
     return CancelSend(
-        scheduled_id=None if number is None else positive_number("scheduled_id", fields),
+        scheduled_id=positive_number_or_none("scheduled_id", fields),
         idempotency_key=string_or_none("idempotency_key", fields),
     )
 
 
 def _get(fields: dict[str, Any]) -> GetNotifications:
-    limit, before_id = fields.get("limit"), fields.get("before_id")
     return GetNotifications(
-        limit=DEFAULT_LIMIT if limit is None else positive_number("limit", fields),
-        before_id=None if before_id is None else positive_number("before_id", fields),
+        limit=positive_number_or_none("limit", fields) or DEFAULT_LIMIT,
+        before_id=positive_number_or_none("before_id", fields),
         filter=filter_of(fields),
     )

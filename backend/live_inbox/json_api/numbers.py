@@ -9,6 +9,11 @@ from live_inbox.errors import InvalidInput
 from live_inbox.storable import MAX_INTEGER
 
 
+def positive_number_or_none(field: str, fields: Mapping[str, Any]) -> int | None:
+    """Return the same, or None where there is nothing or null."""
+    return None if fields.get(field) is None else positive_number(field, fields)
+
+
 def positive_number(field: str, fields: Mapping[str, Any]) -> int:
     """Return a positive whole number, which clients also write as a string of its digits. Raises InvalidInput."""
     value = fields.get(field)
