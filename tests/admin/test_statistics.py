@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,11 +14,14 @@ import live_inbox
 from live_inbox import services
 from live_inbox.listing.filters import ListFilter
 from live_inbox.maintenance.expiry import expire_due
-from live_inbox.models import InboxEvent
+from live_inbox.models import InboxEvent, SuppressedSend
 from live_inbox.selectors import Reception, statistics
 from live_inbox.selectors.statistics import Day, TypeCounts
 from tests.admin.conftest import MakeStaff
 from tests.domain.query_counting import queries
+
+NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
+"""When everything happened, in the tests of days: near midnight, one day would become two."""
 
 PAGE = "/admin/live_inbox/notification/statistics/"
 
@@ -49,11 +52,17 @@ def _history(alice: User, bob: User) -> None:
     services.set_preference(user_id=bob.pk, type="news", enabled=False)
     live_inbox.send_many(recipients=[alice, bob], title="x", type="offers")
     assert live_inbox.send(recipient=bob, title="x", type="news").suppressed
+    all_happened_at_noon()
+
+
+def all_happened_at_noon() -> None:
+    InboxEvent.objects.update(created_at=NOON)
+    SuppressedSend.objects.update(created_at=NOON)
 
 
 @pytest.mark.usefixtures("_history")
 def test_by_day() -> None:
-    (today,) = statistics.by_day(now=timezone.now() + timedelta(minutes=1))
+    (today,) = statistics.by_day(now=NOON)
     # Seen by opening the list: the two that were unread then. Reading is counted for itself.
     assert today == Day(today.date, sent=6, suppressed=3, seen=2, read=3, deleted=2)
 
@@ -64,17 +73,17 @@ def test_what_is_changed_at_once_and_what_is_recalled_counts_as_well(alice: User
     services.mark_all_read_of(user_id=alice.pk, filter=ListFilter(types=frozenset({"general"})))
     services.delete_all(user_id=alice.pk)
     assert services.recall(notification_id=send(alice))
-    (today,) = statistics.by_day(now=timezone.now() + timedelta(minutes=1))
+    all_happened_at_noon()
+    (today,) = statistics.by_day(now=NOON)
     assert (today.sent, today.read, today.deleted) == (4, 3, 4)
 
 
 @pytest.mark.usefixtures("_history")
 def test_days_are_apart_and_old_ones_are_left_out(alice: User) -> None:
-    now = timezone.now()
     added = InboxEvent.objects.filter(kind="added").order_by("pk").values_list("pk", flat=True)
-    InboxEvent.objects.filter(pk=added[0]).update(created_at=now - timedelta(days=1))
-    InboxEvent.objects.filter(pk=added[1]).update(created_at=now - timedelta(days=15))
-    today, yesterday = statistics.by_day(now=now + timedelta(minutes=1))
+    InboxEvent.objects.filter(pk=added[0]).update(created_at=NOON - timedelta(days=1))
+    InboxEvent.objects.filter(pk=added[1]).update(created_at=NOON - timedelta(days=15))
+    today, yesterday = statistics.by_day(now=NOON)
     assert (today.sent, yesterday.sent) == (4, 1)
     assert today.date - yesterday.date == timedelta(days=1)
 
@@ -92,17 +101,19 @@ def test_by_type() -> None:
 def test_only_the_newest_rows_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(statistics, "MOST_ROWS", 1)
     assert statistics.by_type() == [TypeCounts("news", sent=1, suppressed=1, seen=0, read=0)]
-    (today,) = statistics.by_day(now=timezone.now() + timedelta(minutes=1))
+    (today,) = statistics.by_day(now=NOON)
     assert (today.sent, today.suppressed, today.read) == (1, 1, 0)
 
 
 def test_a_day_on_which_everything_was_suppressed(alice: User) -> None:
     services.set_preference(user_id=alice.pk, type="news", enabled=False)
-    now = timezone.now()
     send(alice)
+    all_happened_at_noon()
     for days in (1, 15):
-        services.send(recipient_id=alice.pk, title="x", type="news", now=now - timedelta(days=days))
-    today, yesterday = statistics.by_day(now=now + timedelta(minutes=1))
+        services.send(
+            recipient_id=alice.pk, title="x", type="news", now=NOON - timedelta(days=days)
+        )
+    today, yesterday = statistics.by_day(now=NOON)
     assert (today.sent, today.suppressed) == (1, 0)
     day = today.date - timedelta(days=1)
     assert yesterday == Day(day, sent=0, suppressed=1, seen=0, read=0, deleted=0)
