@@ -90,7 +90,11 @@ def django_db_modify_db_settings(
 def django_db_setup(
     stack: Stack, django_db_setup: None, django_db_blocker: DjangoDbBlocker
 ) -> Iterator[None]:
-    """Migrate the test database, keep a copy for `stack.fresh_database`, and clean up fast after tests."""
+    """Migrate the test database, keep a copy for `stack.fresh_database`, and clean up fast after tests.
+
+    Access stays allowed between tests as well: the product's threads outlive a test, and look after their connections.
+    So a test that writes needs the mark `django_db`, or its rows stay.
+    """
     with django_db_blocker.unblock(), pytest.MonkeyPatch.context() as patch:
         connection = connections["default"]
         connection.close()

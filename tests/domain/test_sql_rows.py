@@ -83,6 +83,7 @@ def test_any_content_is_kept_by_the_row_the_log_and_the_doorbell(
     assert InboxEvent.objects.get().payload["notification"]["data"] == data
 
 
+@pytest.mark.django_db
 def test_the_copies_of_a_bulk_have_ids_of_their_own_inboxes(verify_events: VerifyEvents) -> None:
     users = User.objects.bulk_create(User(username=f"u{n}") for n in range(30))
     services.send_many(recipient_ids=[user.pk for user in users[::2]], title="first")
