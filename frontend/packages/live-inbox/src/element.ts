@@ -17,7 +17,8 @@ declare global {
 
 export type { IconDrawing, Icons } from "../../../inbox/icons.js";
 export type { RenderRow } from "../../../inbox/item.js";
-export type { InboxSource } from "../../../inbox/source.js";
+export type { InboxSource, SourceListener } from "../../../inbox/source.js";
 export type { SnoozePreset, SnoozePresets } from "../../../inbox/snooze_times.js";
 export type { Strings } from "../../../inbox/strings.js";
+export { ServerError } from "../../../inbox/source.js";
 export { NotificationInbox };
