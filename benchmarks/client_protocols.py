@@ -32,7 +32,10 @@ class ClientProtocol:
 
 
 class GraphQLClientProtocol(ClientProtocol):
-    """graphql-transport-ws. The answer to a ping shows that the socket is subscribed."""
+    """graphql-transport-ws. The answer to a ping shows that the server has read the subscription.
+
+    It may not have begun it: without `after`, events of that moment are no part of it.
+    """
 
     headers = ("Sec-WebSocket-Protocol: graphql-transport-ws",)
 

@@ -20,10 +20,11 @@ from benchmarks.inboxes import SMALL, Inboxes
 from benchmarks.meter import Meter
 from benchmarks.open_loop import Job, OpenLoop
 from benchmarks.operations import Operation
+from benchmarks.pages import list_position
 from benchmarks.peers.http_peer import MakeHTTP
 from benchmarks.peers.product import Product
 from benchmarks.request_loop import Connection, Exchange, closed_loop
-from benchmarks.sockets import open_sockets
+from benchmarks.sockets import OPENING_AT_A_TIME, open_sockets
 from benchmarks.workloads.requesting import PAGE, ask_each, serving
 
 PROPORTIONS = {"list": 70, "mark": 20, "send": 10}
@@ -101,12 +102,26 @@ class Users:
         self._list = operations.entries(PAGE, at_least=SMALL)
 
     async def open(self) -> None:
-        """Open the sockets."""
-        tokens = self._peer.tokens
-        self._protocols = [WatchingProtocol(token) for token in tokens]
+        """Open the sockets, each subscribed after the position of its user's list.
+
+        From now on, what is marked before the server has begun the subscription would be no part of it.
+        """
+        async with asyncio.TaskGroup() as group:
+            slots = asyncio.Semaphore(OPENING_AT_A_TIME)
+            tasks = [
+                group.create_task(self._position(user, slots)) for user in range(self._peer.streams)
+            ]
+        self._protocols = [
+            WatchingProtocol(token, task.result())
+            for token, task in zip(self._peer.tokens, tasks, strict=True)
+        ]
         receivers = [Receiver(self.pool.delivery_counter, stream) for stream in self.pool.streams]
         pairs = list(zip(self._protocols, receivers, strict=True))
         self.pool.sockets = await open_sockets(self._peer.address, pairs)
+
+    async def _position(self, user: int, slots: asyncio.Semaphore) -> str:
+        async with slots:
+            return await list_position(self._peer, user, self._list)
 
     def job(self, moment: float) -> Job:
         """Return the next request, which is due at that moment."""
@@ -172,8 +187,8 @@ class Users:
 class WatchingProtocol(GraphQLClientProtocol):
     """A subscribed socket that counts the marks that it hears of."""
 
-    def __init__(self, token: str) -> None:
-        super().__init__("/graphql/", {"Authorization": f"Bearer {token}"})
+    def __init__(self, token: str, after: str) -> None:
+        super().__init__("/graphql/", {"Authorization": f"Bearer {token}"}, after)
         self.updates = 0
 
     def on_message(self, text: bytes) -> list[bytes]:
