@@ -134,7 +134,8 @@ def test_calls_that_follow_each_other_make_no_health_checks(
     assert checked == []
     monkeypatch.setattr(thread_connections, "IDLE_SECONDS", -1)
     run(*[identifier(alias)] * 5)
-    assert checked == [alias] * 5
+    # The thread may have other connections, of tests before this one.
+    assert checked.count(alias) == 5
 
 
 @pytest.mark.stack("production")
