@@ -134,8 +134,8 @@ def test_calls_that_follow_each_other_make_no_health_checks(
     assert checked == []
     monkeypatch.setattr(thread_connections, "IDLE_SECONDS", -1)
     run(*[identifier(alias)] * 5)
-    # The thread may have other connections, of tests before this one.
-    assert checked.count(alias) == 5
+    # What an earlier test left running may use this thread as well, with a connection of its own.
+    assert [each for each in checked if each == alias] == [alias] * 5
 
 
 @pytest.mark.stack("production")

@@ -62,9 +62,8 @@ def test_requests_and_sockets_are_logged_when_they_end(
     # A line is written after its answer: the next one, on another connection, can come before it.
     (socket,) = [line for line in lines if "socket" in line]
     (unknown,) = [line for line in lines if line.get("status") == 404]
-    first, second = [line for line in lines if line not in (socket, unknown)]
-    if first["request"] != "from-the-proxy.7":
-        first, second = second, first
+    answered = [line for line in lines if line not in (socket, unknown)]
+    first, second = sorted(answered, key=lambda line: line["request"] != "from-the-proxy.7")
     assert first["request"] == "from-the-proxy.7"
     assert len(second["request"]) == 16
     for line in (first, second):
