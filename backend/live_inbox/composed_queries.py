@@ -12,6 +12,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
 
 from live_inbox import database
+from live_inbox.statement_rows import RowReader
 
 if TYPE_CHECKING:
     # It relies on internals of Django.
@@ -51,7 +52,7 @@ def _prepared(query: QuerySet[Any], values: Sequence[object]) -> PreparedQuery |
         logger.warning("With this version of Django, each query is composed anew.", exc_info=True)
         return None
     try:
-        return PreparedQuery(query, values)
+        return PreparedQuery(query, values, RowReader().read)
     except ValueError:
         return None
 

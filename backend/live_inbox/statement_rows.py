@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 def may_be_binary(connection: BaseDatabaseWrapper) -> bool:
     """Whether the rows of a statement may be in binary form now.
 
-    Values of most types are the same in both forms; JSON has to be asked for as text.
+    Values of most types are the same in both forms: see `are_same_in_binary`.
     """
     if connection.vendor != "postgresql":
         return False
@@ -24,17 +24,56 @@ def may_be_binary(connection: BaseDatabaseWrapper) -> bool:
     return binary is not None and bool(binary.is_unwatched(connection))
 
 
+def are_same_in_binary(connection: BaseDatabaseWrapper, description: Any) -> bool:
+    """Whether the values of columns, which a cursor's `description` describes, are the same in both forms.
+
+    With documents of JSON among them, if the rows are asked for with `has_json`.
+    """
+    binary = _binary() if connection.vendor == "postgresql" else None
+    return binary is not None and bool(binary.are_same(connection, description))
+
+
 def rows_of_statement(
-    connection: BaseDatabaseWrapper, text: str, parameters: Sequence[Any], *, is_binary: bool
+    connection: BaseDatabaseWrapper,
+    text: str,
+    parameters: Sequence[Any],
+    *,
+    is_binary: bool,
+    has_json: bool = False,
 ) -> Sequence[Sequence[Any]]:
-    """Return the rows of a statement. Raises Django's errors of the database."""
+    """Return the rows of a statement. Raises Django's errors of the database.
+
+    `has_json`: whether it selects documents of JSON, which are text then.
+    """
     if is_binary and (binary := _binary()) is not None:
-        rows: Sequence[Sequence[Any]] = binary.fetch(connection, text, parameters)
+        rows: Sequence[Sequence[Any]] = binary.fetch(
+            connection, text, parameters, json_as_text=has_json
+        )
         return rows
     with connection.cursor() as cursor:
         cursor.execute(text, parameters)
         found: Sequence[Sequence[Any]] = cursor.fetchall()
         return found
+
+
+class RowReader:
+    """Reads rows of one statement as Django's cursor does: in binary form, once its columns are known to allow it."""
+
+    def __init__(self) -> None:
+        self._is_same_in_binary: bool | None = None
+
+    def read(
+        self, connection: BaseDatabaseWrapper, text: str, parameters: Sequence[Any]
+    ) -> Sequence[Sequence[Any]]:
+        """Return the rows. Raises Django's errors of the database."""
+        if self._is_same_in_binary and may_be_binary(connection):
+            return rows_of_statement(connection, text, parameters, is_binary=True, has_json=True)
+        with connection.cursor() as cursor:
+            cursor.execute(text, parameters)
+            if self._is_same_in_binary is None:
+                self._is_same_in_binary = are_same_in_binary(connection, cursor.description)
+            found: Sequence[Sequence[Any]] = cursor.fetchall()
+            return found
 
 
 @lru_cache(maxsize=1)

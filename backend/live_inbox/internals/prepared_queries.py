@@ -9,7 +9,7 @@ Django 5.2.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.db.models import Model, QuerySet
@@ -20,11 +20,14 @@ from live_inbox.internals.requirements import require
 
 require(SQLCompiler, "apply_converters", "as_sql", "get_converters")
 
+Read = Callable[[Any, str, Sequence[object]], Any]
+"""Returns the rows of a statement, as Django's cursor would, for the connection, the text and the parameters."""
+
 
 class PreparedQuery:
     """A query with parameters, on the connection of the thread that has made it."""
 
-    def __init__(self, query: QuerySet[Any], values: Sequence[object]) -> None:
+    def __init__(self, query: QuerySet[Any], values: Sequence[object], read: Read) -> None:
         """Compose a query, with values of its parameters as the database takes them; their order does not matter.
 
         Raises ValueError if the statement has other parameters, or if two values are equal, so that nobody can tell
@@ -47,12 +50,12 @@ class PreparedQuery:
         self._related = _populators(compiler, query)
         self._annotations: dict[str, int] = dict(compiler.annotation_col_map or {})
         self._converters = compiler.get_converters([column for column, *_ in compiler.select])
+        self._read = read
 
     def fetch(self, values: Sequence[object]) -> list[Any]:
         """Execute the query with other values, in the order of the first; return the objects, as the ORM makes them."""
-        with self._compiler.connection.cursor() as cursor:
-            cursor.execute(self._text, [values[place] for place in self._places])
-            rows: Any = cursor.fetchall()
+        parameters = [values[place] for place in self._places]
+        rows = self._read(self._compiler.connection, self._text, parameters)
         if self._converters:
             rows = self._compiler.apply_converters(rows, self._converters)
         found = []

@@ -11,12 +11,16 @@ What it relies on: `DatabaseWrapper` of Django's backend, with a connection of p
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC
 from typing import Any
 
 from django.db.backends.postgresql.base import Cursor, DatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 from psycopg import Connection
 from psycopg import Cursor as BinaryCursor
+from psycopg.adapt import Buffer, Loader
+from psycopg.postgres import types
+from psycopg.pq import Format
 
 from live_inbox import statement_timing
 from live_inbox.internals.requirements import require
@@ -48,8 +52,39 @@ def is_unwatched(connection: Any) -> bool:
     return is_of_django and isinstance(raw, Connection) and raw.cursor_factory is of_django
 
 
-def fetch(connection: Any, text: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
+_SAME = frozenset(
+    types[name].oid
+    for name in (
+        *("bool", "int2", "int4", "int8", "float4", "float8", "numeric"),
+        *("text", "varchar", "bpchar", "uuid", "jsonb", "date", "timestamptz"),
+    )
+)
+"""The types whose values are the same in both forms. psycopg leaves one that it does not know, such as `citext`, as
+bytes."""
+
+
+class _JSONAsText(Loader):
+    """Leaves a document as text, as Django has it: psycopg would read it, and the ORM once more."""
+
+    format = Format.BINARY
+
+    def load(self, data: Buffer) -> str:
+        """Return the text, which comes after a byte with the version of its form."""
+        return bytes(data[1:]).decode()
+
+
+def are_same(connection: Any, description: Sequence[Any]) -> bool:
+    """Whether the values of columns are the same in both forms."""
+    has_moments_of_utc = connection.timezone is UTC
+    return has_moments_of_utc and all(column.type_code in _SAME for column in description)
+
+
+def fetch(
+    connection: Any, text: str, parameters: Sequence[object], *, json_as_text: bool = False
+) -> list[tuple[Any, ...]]:
     """Return the rows of a statement. Raises Django's errors of the database.
+
+    `json_as_text`: whether columns of documents are as Django has them, and not read.
 
     It is prepared if the project's `OPTIONS` have a `prepare_threshold`. Without one, nothing is: a pooler may give
     each transaction another connection.
@@ -59,6 +94,8 @@ def fetch(connection: Any, text: str, parameters: Sequence[object]) -> list[tupl
     connection.validate_no_broken_transaction()
     with connection.wrap_database_errors:
         cursor: BinaryCursor[tuple[Any, ...]] = BinaryCursor(connection.connection)
+        if json_as_text:
+            cursor.adapters.register_loader("jsonb", _JSONAsText)
         began = statement_timing.begin()
         try:
             cursor.execute(text, parameters, binary=True)

@@ -15,7 +15,7 @@ Each function returns None where it has written nothing, and the caller does the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial, wraps
 from typing import Any, ParamSpec, TypeVar
@@ -42,6 +42,7 @@ from live_inbox.services.inbox_rows import (
 )
 from live_inbox.snapshots import snapshot
 from live_inbox.sql_rows import key_type, key_value, table_of
+from live_inbox.statement_rows import may_be_binary, rows_of_statement
 from live_inbox.statement_timing import Statement
 
 P = ParamSpec("P")
@@ -100,20 +101,19 @@ def mark(inbox: Inbox, notification: Notification, read: bool, now: datetime | N
         *(draft.sequence, kind.value, notification.pk, to_payload(draft).decode()),
         *(draft.fingerprint, draft.previous_fingerprint),
     ]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"{Statement.MARK.comment}WITH locked AS (UPDATE {table_of(connection, Inbox)}"
-            " SET last_sequence = %s, unread_count = %s, unseen_count = %s, fingerprint = %s"
-            " WHERE user_id = %s AND epoch = %s AND last_sequence = %s AND fingerprint = %s AND seen_through = %s"
-            f" RETURNING user_id, {_time(now)} AS at),"
-            f" marked AS (UPDATE {notifications} SET read_at = {'locked.at' if read else 'NULL'} FROM locked"
-            f" WHERE {notifications}.id = %s AND {notifications}.recipient_id = locked.user_id)"
-            f" INSERT INTO {table_of(connection, InboxEvent)} ({_EVENT_COLUMNS})"
-            f" SELECT user_id, %s, %s, %s, {payload}, at, %s, %s FROM locked"
-            " RETURNING created_at",
-            values,
-        )
-        found = cursor.fetchone()
+    found = _written(
+        connection,
+        f"{Statement.MARK.comment}WITH locked AS (UPDATE {table_of(connection, Inbox)}"
+        " SET last_sequence = %s, unread_count = %s, unseen_count = %s, fingerprint = %s"
+        " WHERE user_id = %s AND epoch = %s AND last_sequence = %s AND fingerprint = %s AND seen_through = %s"
+        f" RETURNING user_id, {_time(now)} AS at),"
+        f" marked AS (UPDATE {notifications} SET read_at = {'locked.at' if read else 'NULL'} FROM locked"
+        f" WHERE {notifications}.id = %s AND {notifications}.recipient_id = locked.user_id)"
+        f" INSERT INTO {table_of(connection, InboxEvent)} ({_EVENT_COLUMNS})"
+        f" SELECT user_id, %s, %s, %s, {payload}, at, %s, %s FROM locked"
+        " RETURNING created_at",
+        values,
+    )
     if found is None:
         return None
     inbox.locked_at = found[0]
@@ -153,26 +153,25 @@ def add(
     wanted, of_type = wanted_by_user(if_wanted, is_on=is_on)
     step = new_fingerprint()
     draft = snapshot(notification)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"{Statement.SEND.comment}WITH locked AS ({_taking_sequence(connection, wanted, _time(now))}),"
-            f" added AS (INSERT INTO {table_of(connection, Notification)}"
-            f" (recipient_id, added_sequence, idempotency_key, {', '.join(map(connection.ops.quote_name, names))})"
-            f" SELECT user_id, last_sequence, %s, {', '.join(values)} FROM locked RETURNING id),"
-            f" logged AS (INSERT INTO {table_of(connection, InboxEvent)} ({_EVENT_COLUMNS})"
-            " SELECT user_id, last_sequence, %s, added.id, jsonb_build_object('unread', unread_count,"
-            " 'total', total_count, 'unseen', unseen_count,"
-            f" 'notification', %s::jsonb || jsonb_build_object({stamps})), at,"
-            f" fingerprint, {_before('fingerprint')} FROM locked, added)"
-            " SELECT epoch, last_sequence, unread_count, total_count, fingerprint, unseen_count, at, added.id"
-            " FROM locked, added",
-            [
-                *(new_epoch(), step, key_value(connection, recipient_id), *of_type),
-                *(most, *_given(now), key, *columns.values()),
-                *(Kind.ADDED.value, encode_snapshot(draft).decode(), step),
-            ],
-        )
-        found = cursor.fetchone()
+    found = _written(
+        connection,
+        f"{Statement.SEND.comment}WITH locked AS ({_taking_sequence(connection, wanted, _time(now))}),"
+        f" added AS (INSERT INTO {table_of(connection, Notification)}"
+        f" (recipient_id, added_sequence, idempotency_key, {', '.join(map(connection.ops.quote_name, names))})"
+        f" SELECT user_id, last_sequence, %s, {', '.join(values)} FROM locked RETURNING id),"
+        f" logged AS (INSERT INTO {table_of(connection, InboxEvent)} ({_EVENT_COLUMNS})"
+        " SELECT user_id, last_sequence, %s, added.id, jsonb_build_object('unread', unread_count,"
+        " 'total', total_count, 'unseen', unseen_count,"
+        f" 'notification', %s::jsonb || jsonb_build_object({stamps})), at,"
+        f" fingerprint, {_before('fingerprint')} FROM locked, added)"
+        " SELECT epoch, last_sequence, unread_count, total_count, fingerprint, unseen_count, at, added.id"
+        " FROM locked, added",
+        [
+            *(new_epoch(), step, key_value(connection, recipient_id), *of_type),
+            *(most, *_given(now), key, *columns.values()),
+            *(Kind.ADDED.value, encode_snapshot(draft).decode(), step),
+        ],
+    )
     if found is None:
         return None
     epoch, sequence, unread_count, total_count, fingerprint, unseen_count, at, id = found
@@ -198,6 +197,15 @@ def add(
     )
     announce(event)
     return event
+
+
+def _written(
+    connection: BaseDatabaseWrapper, text: str, parameters: Sequence[Any]
+) -> Sequence[Any] | None:
+    """Execute a statement that writes; return its row, or None if it has none."""
+    is_binary = may_be_binary(connection)
+    rows = rows_of_statement(connection, text, parameters, is_binary=is_binary)
+    return rows[0] if rows else None
 
 
 def _taking_sequence(connection: BaseDatabaseWrapper, wanted: str, time: str) -> str:
