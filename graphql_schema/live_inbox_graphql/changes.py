@@ -10,7 +10,7 @@ from typing import Any
 from live_inbox import services
 from live_inbox.errors import NotFound
 from live_inbox.events import Snapshot
-from live_inbox.identity.callers import Caller
+from live_inbox.identity.callers import Caller, InboxOwner
 from live_inbox.identity.scopes import Right, allows
 from live_inbox.models import Notification, ScheduledSend
 from live_inbox.selectors import EVERYTHING, ListFilter
@@ -110,54 +110,54 @@ def cancel_send(caller: Caller, id: str | None, idempotency_key: str | None) -> 
         )
 
 
-def mark_read(caller: Caller, id: str) -> services.Changed:
+def mark_read(caller: InboxOwner, id: str) -> services.Changed:
     """Mark a notification of the caller's as read."""
     return _change(services.mark_read, caller, id)
 
 
-def mark_unread(caller: Caller, id: str) -> services.Changed:
+def mark_unread(caller: InboxOwner, id: str) -> services.Changed:
     """Mark a notification of the caller's as unread."""
     return _change(services.mark_unread, caller, id)
 
 
-def archive(caller: Caller, id: str) -> services.Changed:
+def archive(caller: InboxOwner, id: str) -> services.Changed:
     """Move a notification of the caller's to the archive."""
     return _change(services.archive, caller, id)
 
 
-def unarchive(caller: Caller, id: str) -> services.Changed:
+def unarchive(caller: InboxOwner, id: str) -> services.Changed:
     """Move a notification of the caller's back from the archive."""
     return _change(services.unarchive, caller, id)
 
 
-def snooze(caller: Caller, id: str, until: datetime) -> services.Changed:
+def snooze(caller: InboxOwner, id: str, until: datetime) -> services.Changed:
     """Take a notification out of the caller's inbox until a moment."""
     return _change(services.snooze, caller, id, until=until)
 
 
-def unsnooze(caller: Caller, id: str) -> services.Changed:
+def unsnooze(caller: InboxOwner, id: str) -> services.Changed:
     """Return a snoozed notification of the caller's now."""
     return _change(services.unsnooze, caller, id)
 
 
-def pin(caller: Caller, id: str) -> services.Changed:
+def pin(caller: InboxOwner, id: str) -> services.Changed:
     """Pin a notification of the caller's."""
     return _change(services.pin, caller, id)
 
 
-def unpin(caller: Caller, id: str) -> services.Changed:
+def unpin(caller: InboxOwner, id: str) -> services.Changed:
     """Unpin a notification of the caller's."""
     return _change(services.unpin, caller, id)
 
 
-def perform_action(caller: Caller, id: str, action_id: str) -> services.Changed:
+def perform_action(caller: InboxOwner, id: str, action_id: str) -> services.Changed:
     """Record that the caller has chosen an action of a notification."""
     with named_by_client():
         return _change(services.perform_action, caller, id, action_id=action_id)
 
 
 def _change(
-    service: Callable[..., services.Changed], caller: Caller, id: str, **arguments: Any
+    service: Callable[..., services.Changed], caller: InboxOwner, id: str, **arguments: Any
 ) -> services.Changed:
     take_change(caller)
     number = ids.parse_notification_id(id)
@@ -165,7 +165,7 @@ def _change(
 
 
 def mark_all_read(
-    caller: Caller, up_to: str | None = None, filter: ListFilter | None = None
+    caller: InboxOwner, up_to: str | None = None, filter: ListFilter | None = None
 ) -> services.AllRead | services.BulkChanged:
     """Mark what a filter has, or all of the inbox, as read; with a position, only what had arrived at it."""
     if filter is not None and filter != EVERYTHING:
@@ -177,14 +177,14 @@ def mark_all_read(
 
 
 def archive_all(
-    caller: Caller, filter: ListFilter | None, up_to: str | None
+    caller: InboxOwner, filter: ListFilter | None, up_to: str | None
 ) -> services.BulkChanged:
     """Archive what a filter has, likewise."""
     return _change_all(services.archive_all, caller, filter, up_to)
 
 
 def delete_all(
-    caller: Caller, filter: ListFilter | None, up_to: str | None
+    caller: InboxOwner, filter: ListFilter | None, up_to: str | None
 ) -> services.BulkChanged:
     """Delete what a filter has, likewise."""
     return _change_all(services.delete_all, caller, filter, up_to)
@@ -192,7 +192,7 @@ def delete_all(
 
 def _change_all(
     service: Callable[..., services.BulkChanged],
-    caller: Caller,
+    caller: InboxOwner,
     filter: ListFilter | None,
     up_to: str | None,
 ) -> services.BulkChanged:
@@ -208,13 +208,13 @@ def _change_all(
         )
 
 
-def undo(caller: Caller, token: str) -> services.BulkChanged:
+def undo(caller: InboxOwner, token: str) -> services.BulkChanged:
     """Undo a bulk change of the caller's."""
     take_change(caller)
     return services.undo(user_id=caller.user_id, token=token)
 
 
-def mark_seen(caller: Caller, up_to: str | None = None) -> services.Seen:
+def mark_seen(caller: InboxOwner, up_to: str | None = None) -> services.Seen:
     """Note that the caller has opened their list, or what of it had arrived at a position."""
     take_change(caller)
     position = parse_position(up_to, field="upTo")
@@ -222,7 +222,7 @@ def mark_seen(caller: Caller, up_to: str | None = None) -> services.Seen:
         return services.mark_seen(user_id=caller.user_id, up_to=position)
 
 
-def delete(caller: Caller, id: str, undoable: bool = False) -> services.Deleted:
+def delete(caller: InboxOwner, id: str, undoable: bool = False) -> services.Deleted:
     """Delete a notification of the caller's."""
     take_change(caller)
     number = ids.parse_notification_id(id)

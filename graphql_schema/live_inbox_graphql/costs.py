@@ -107,6 +107,15 @@ def operation_cost(
     return _Walk(schema, document, operation, variables or {}).cost()
 
 
+def fixed_cost(
+    schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode
+) -> Cost | None:
+    """Return the cost of an operation, whatever its variables; None if it depends on them."""
+    walk = _Walk(schema, document, operation, {})
+    cost = walk.cost()
+    return None if walk.has_read_variables else cost
+
+
 def excess(schema: GraphQLSchema, cost: Cost) -> GraphQLError | None:
     """Return the error for a cost above the limit; None for others."""
     limit = inbox_settings().max_query_cost
@@ -159,6 +168,8 @@ class _Walk:
         }
         self._variables = {**defaults, **variables}
         self._known: dict[tuple[str, int | None, bool], Cost] = {}
+        self.has_read_variables = False
+        """Whether the cost depends on the variables."""
 
     def cost(self) -> Cost:
         """Return the cost of the operation."""
@@ -263,11 +274,10 @@ class _Walk:
         return False
 
     def _value(self, node: Any) -> object:
-        return (
-            self._variables.get(node.name.value)
-            if isinstance(node, VariableNode)
-            else _constant(node)
-        )
+        if not isinstance(node, VariableNode):
+            return _constant(node)
+        self.has_read_variables = True
+        return self._variables.get(node.name.value)
 
     def _is_selected(self, node: SelectionNode) -> bool:
         for directive in node.directives or ():

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from live_inbox.identity.callers import Caller, call_with_known
+from live_inbox.identity.callers import Caller, InboxOwner, call_as_known, call_with_known
 from live_inbox.identity.known_tokens import KnownToken
 from live_inbox.identity.scopes import allows
 from live_inbox.request_threads import in_request_thread
@@ -25,24 +26,28 @@ async def mutated(mutation: CompiledMutation, caller: Caller) -> bytes:
     return await _continued(mutation, caller, [])
 
 
-async def mutated_with_known(
-    mutation: CompiledMutation, token: str, known: KnownToken
-) -> tuple[Caller, bytes]:
-    """Do so for the caller of a token that is known, whose account is read in the same turn of a thread. Return both.
+async def mutated_with_known(mutation: CompiledMutation, token: str, known: KnownToken) -> bytes:
+    """Do so for the caller of a token that is known, whose account is read in the same turn of a thread.
 
     Raises AuthenticationFailed, and what the database raises when the account is read.
     """
     first = mutation.calls[0]
-    caller, result = await call_with_known(
-        token, known, first.use(known.user_id), first.perform, is_fresh=True
-    )
+    use, perform = first.use(known.user_id), partial(first.perform, is_fresh=True)
+    caller: Any
+    if any(call.needs_account for call in mutation.calls):
+        caller, result = await call_with_known(token, known, use, perform)
+    else:
+        caller, result = await call_as_known(token, known, use, perform)
     if isinstance(result, Exception):
-        return caller, failed(first.field, result)
-    return caller, await _continued(mutation, caller, [result])
+        return failed(first.field, result)
+    return await _continued(mutation, caller, [result])
 
 
-async def _continued(mutation: CompiledMutation, caller: Caller, results: list[Any]) -> bytes:
-    """Make the changes that have no results yet. None of them may be null, so the first error is the last."""
+async def _continued(mutation: CompiledMutation, caller: InboxOwner, results: list[Any]) -> bytes:
+    """Make the changes that have no results yet. None of them may be null, so the first error is the last.
+
+    `caller` is a Caller if one of the calls needs its account.
+    """
     for call in mutation.calls[len(results) :]:
         try:
             # Whoever has authenticated the caller, perhaps the project, may have read the row long ago.

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from graphql import GraphQLError
 
 from live_inbox import selectors
 from live_inbox.events import Person
+from live_inbox.identity.account_rows import CallerName
 from live_inbox.identity.callers import (
     Caller,
-    call_with_known,
+    call_as_known,
     caller_with_known,
     name_with_known,
     refresh_caller,
@@ -52,9 +54,10 @@ async def result_for(query: CompiledQuery, caller: Caller, *, is_fresh: bool) ->
 async def result_with_known(
     query: CompiledQuery, token: str, known: KnownToken
 ) -> tuple[Caller | None, bytes | None]:
-    """Return the caller of a token that is known and may read, whose account is read, and the result or None, likewise.
+    """Return the result for a token that is known and may read. Its account is read, unless that was done a moment ago
+    and nothing of it is wanted.
 
-    Without the caller where the account was read a moment ago and nothing of it is wanted.
+    Where graphql-core has to report errors, the caller is returned in place of a result.
 
     Raises AuthenticationFailed; and what the database raises when the account is read.
     """
@@ -64,11 +67,12 @@ async def result_with_known(
             return None, body
     if query.list_arguments is None:
         body = query.rendered(await name_with_known(token, known), None)
-        return (await caller_with_known(token, known) if body is None else None), body
-    caller, result = await call_with_known(
-        token, known, Use(known.user_id), _read, query, reads_caller=False
-    )
-    return caller, _failed(query, result) if isinstance(result, Exception) else result
+    else:
+        _, result = await call_as_known(
+            token, known, Use(known.user_id), partial(_read_as_known, query)
+        )
+        body = _failed(query, result) if isinstance(result, Exception) else result
+    return (await caller_with_known(token, known) if body is None else None), body
 
 
 async def _result_without_account(query: CompiledQuery, known: KnownToken) -> bytes | None:
@@ -95,6 +99,11 @@ def _read(caller: Caller, query: CompiledQuery, *, reads_caller: bool) -> bytes 
         caller = refresh_caller(caller)
     viewer = person(caller.user) if query.wants_viewer else None
     return _read_list(query, caller.user_id, viewer)
+
+
+def _read_as_known(query: CompiledQuery, caller: CallerName) -> bytes | None:
+    """Do so for a caller whose name has just been read."""
+    return _read_list(query, caller.user_id, caller.person)
 
 
 def _read_list(query: CompiledQuery, user_id: str, viewer: Person | None = None) -> bytes | None:

@@ -234,14 +234,12 @@ async def _answer_known(
             take_operation_of(known.user_id, scopes, weight)
     except (GraphQLError, RateLimited) as error:
         return None, answer_result(refused(error), media_type)
-    if compiled is not None:
-        answering: Awaitable[tuple[Caller | None, bytes | None]]
-        answering = result_with_known(compiled, post.token, known)
-    elif mutation is not None:
-        answering = mutated_with_known(mutation, post.token, known)
-    else:
+    if mutation is not None:
+        changed = await _authenticated(mutated_with_known(mutation, post.token, known))
+        return None, Answer(within_limit(changed), media_type)
+    if compiled is None:
         return await _authenticated(caller_with_known(post.token, known)), None
-    caller, body = await _authenticated(answering)
+    caller, body = await _authenticated(result_with_known(compiled, post.token, known))
     return caller, None if body is None else Answer(within_limit(body), media_type)
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from graphql import get_introspection_query, parse
+from graphql import get_introspection_query, get_operation_ast, parse
 
 from live_inbox import services
 from live_inbox.database_threads import in_database_thread
-from live_inbox_graphql.costs import cost_error
+from live_inbox_graphql.costs import Cost, cost_error, fixed_cost
 from tests.changed_settings import changed_settings
 from tests.graphql.graphql_server import Client, GraphQLServer
 from tests.graphql.http_client import Ask, bearer
@@ -94,6 +94,39 @@ def cost(text: str, variables: dict[str, Any] | None = None, core: Any = CORE) -
 )
 def test_costs(text: str, variables: dict[str, Any] | None, expected: int) -> None:
     assert cost(text, variables) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "mutation($id: ID!) { markRead(id: $id) { notification { id read } unreadCount } }",
+            11 + 1 + 2 + 1,
+        ),
+        ("{ notifications(first: 10) { nodes { id } } }", 222),
+        ('{ notifications(first: 10, filter: {text: "a"}) { nodes { id } } }', 722),
+        ("{ notifications(first: 10) { nodes { id title @skip(if: true) } } }", 222),
+        ("query($n: Int) { notifications(first: $n) { nodes { id } } }", None),
+        (
+            "query($f: NotificationFilter) { notifications(first: 10, filter: $f) { nodes { id } } }",
+            None,
+        ),
+        (
+            "query($x: Boolean!) { notifications(first: 10) { nodes { id title @skip(if: $x) } } }",
+            None,
+        ),
+        (
+            "query($x: Boolean!) { ...F } fragment F on Query { viewer @include(if: $x) { id } }",
+            None,
+        ),
+    ],
+)
+def test_costs_that_depend_on_no_variable_are_known_once(text: str, expected: int | None) -> None:
+    document = parse(text)
+    operation = get_operation_ast(document)
+    assert operation is not None
+    found = fixed_cost(CORE, document, operation)
+    assert found == (None if expected is None else Cost(expected))
 
 
 @pytest.mark.parametrize("value", [2**31, -(2**31) - 1, 10**30, -(10**30), 1e300, 10.5, "10", [10]])

@@ -5,11 +5,11 @@ from __future__ import annotations
 from live_inbox import metrics
 from live_inbox.conf import inbox_settings
 from live_inbox.errors import RateLimited
-from live_inbox.identity.callers import Caller
+from live_inbox.identity.callers import InboxOwner
 from live_inbox.services.rates import take
 
 
-def take_change(caller: Caller) -> None:
+def take_change(caller: InboxOwner) -> None:
     """Take one change from the user's allowance, whatever device or API it comes from. Raises RateLimited."""
     retry_after = take("change", inbox_settings().change_rate, caller.user_id)
     if retry_after is not None:

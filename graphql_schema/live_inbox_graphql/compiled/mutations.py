@@ -23,7 +23,7 @@ from graphql import (
 )
 from strawberry.utils.str_converters import to_camel_case
 
-from live_inbox.identity.callers import Caller
+from live_inbox.identity.callers import Caller, InboxOwner
 from live_inbox.identity.scopes import Right
 from live_inbox.internals.graphql_execution import Executor
 from live_inbox.internals.strawberry_schema import definition_of
@@ -38,7 +38,7 @@ from live_inbox_graphql.compiled.compilation import (
 )
 from live_inbox_graphql.compiled.rendering import dumps
 from live_inbox_graphql.compiled.selection_memory import Selection, SelectionMemory
-from live_inbox_graphql.costs import Cost, excess, operation_cost
+from live_inbox_graphql.costs import Cost, excess, fixed_cost, operation_cost
 from live_inbox_graphql.operation_rate import COST_EACH
 from live_inbox_graphql.types import (
     ActionInput,
@@ -87,8 +87,10 @@ class Call:
     """What the caller's token has to allow."""
     perform: Callable[..., Any]
     """Takes the caller, and whether their row has just been read; for a database thread."""
-    inbox: str | None
+    inbox: str | None = None
     """The primary key of the user whose inbox it changes; None for the caller's."""
+    needs_account: bool = False
+    """Whether it needs the row of the caller, and not only the key."""
 
     def use(self, user_id: str) -> Use:
         """Return what it uses the database for, if this is the caller's key."""
@@ -141,13 +143,15 @@ class CompiledMutations:
         executor = executor_of(self._schema, document, operation_name, variables, kind)
         if executor is None:
             return None
-        cost = operation_cost(self._schema, document, operation_name, variables)
-        if excess(self._schema, cost) is not None:
-            return None
         try:
             with self._lock:
                 selection = self._memory.selection(document, operation_name, executor, _compiled)
             if selection is None:
+                return None
+            cost = selection.cost
+            if cost is None:
+                cost = operation_cost(self._schema, document, operation_name, variables)
+            if excess(self._schema, cost) is not None:
                 return None
             calls = [
                 self._call(field, executor) for field in selection.fields if field.read is not None
@@ -168,11 +172,11 @@ class CompiledMutations:
             raise UnsupportedSelection("a filter")
         change, arguments = _OF_SCALARS[name]
         values = [given[argument] for argument in arguments if argument in given]
-        return Call(field, Right.WRITE, partial(_changing, change, values), None)
+        return Call(field, Right.WRITE, partial(_changing, change, values))
 
 
 def _changing(
-    change: Callable[..., Any], values: Sequence[Any], caller: Caller, *, is_fresh: bool
+    change: Callable[..., Any], values: Sequence[Any], caller: InboxOwner, *, is_fresh: bool
 ) -> Any:
     return change(caller, *values)
 
@@ -183,7 +187,7 @@ def _sending(field: RootField, given: Mapping[str, Any]) -> Call:
     def perform(caller: Caller, *, is_fresh: bool) -> changes.ShownSend:
         return changes.send(caller, input, is_fresh=is_fresh)
 
-    return Call(field, Right.SEND, perform, input.recipient_id)
+    return Call(field, Right.SEND, perform, input.recipient_id, needs_account=True)
 
 
 @cache
@@ -212,7 +216,8 @@ def _compiled(document: DocumentNode, executor: Executor[Any]) -> Selection:
     names = {field.node.name.value for field in fields}
     for name in names - {"__typename"}:
         _check_arguments(name, root.fields[name])
-    return Selection(document, root.name, tuple(fields), size)
+    cost = fixed_cost(executor.schema, document, executor.operation)
+    return Selection(document, root.name, tuple(fields), size, cost=cost)
 
 
 def _is_known(name: str, kind: GraphQLInputType) -> bool:

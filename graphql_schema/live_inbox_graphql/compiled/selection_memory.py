@@ -11,6 +11,7 @@ from graphql import DocumentNode
 
 from live_inbox.internals.graphql_execution import Executor
 from live_inbox_graphql.compiled.compilation import RootField, UnsupportedSelection, nodes_of
+from live_inbox_graphql.costs import Cost
 
 MAX_CHARACTERS = 131_072
 """Length of all documents that are remembered, compiled or not. Most are the very ones that `DocumentCache` holds; were
@@ -38,6 +39,8 @@ class Selection:
     """The number of selected fields."""
     attributes: frozenset[str] | None = None
     """Of notifications and of the inbox's state, all attributes that it needs, and perhaps more; None for all."""
+    cost: Cost | None = None
+    """What the operation costs; None if that depends on its variables."""
 
     def first(self, name: str) -> RootField | None:
         """Return the first field of the root type with this name; None if it is not selected."""
