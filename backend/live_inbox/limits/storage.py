@@ -36,6 +36,22 @@ RETRY_SECONDS = 5.0
 OFF = "none"
 """The value of RATE_STORAGE_URL with which each process counts for itself."""
 
+_ADD = """\
+local counts = {}
+for i, name in ipairs(KEYS) do
+    local amount = tonumber(ARGV[i + 1])
+    local total = redis.call("INCRBY", name, amount)
+    if total == amount then
+        redis.call("EXPIRE", name, ARGV[1])
+    end
+    counts[2 * i - 1] = total
+    counts[2 * i] = redis.call("PTTL", name)
+end
+return counts
+"""
+"""A script of Redis: adds to each name its amount, which follows the window. Returns the totals and what is left of the
+window, in milliseconds. Commands for each name would cost this process several times as much."""
+
 _LAYERS = "channels_redis."
 """Classes of channel layers whose configuration names hosts of Redis: these, and what inherits from them."""
 
@@ -165,14 +181,10 @@ def add_counts(
 def _add_in_one_round_trip(
     storage: RedisStorage, amounts: Mapping[str, int], window_seconds: int
 ) -> dict[str, Count]:
-    """Do as `RedisStorage.incr` and `get_expiry` do, for many keys."""
+    """Do as `RedisStorage.incr` and `get_expiry` do, for many keys in one command."""
     client: Any = storage.get_connection()
-    pipeline = client.pipeline(transaction=False)
-    for key, amount in amounts.items():
-        name = storage.prefixed_key(key)
-        storage.lua_incr_expire([name], [window_seconds, amount], client=pipeline)
-        pipeline.pttl(name)
-    answers = pipeline.execute()
+    names = [storage.prefixed_key(key) for key in amounts]
+    answers = client.register_script(_ADD)(names, [window_seconds, *amounts.values()])
     return {
         key: Count(int(total), window_seconds - left / 1000)
         for key, total, left in zip(amounts, answers[::2], answers[1::2], strict=True)

@@ -215,6 +215,14 @@ BUGS = (
         ),
     ),
     PlantedBug(
+        name="counts-without-an-end",
+        breaks="What was granted an hour ago is taken from the allowance of a process that has just started.",
+        file="backend/live_inbox/limits/storage.py",
+        original="    if total == amount then",
+        replacement="    if total ~= amount then",
+        caught_by=("tests/limits/test_exchange.py::test_counts_have_an_age",),
+    ),
+    PlantedBug(
         name="preference-quota-outrun",
         breaks="Calls at once go beyond the quota of preferences.",
         file=f"{SERVICES}/preferences.py",
