@@ -599,8 +599,8 @@ class InboxSettings(BaseModel):
     # -- limits ---------------------------------------------------------------------------------------
     send_rate: str = Field(
         "600/minute burst 100",
-        description="Rate limit for one user's sends over the APIs. All processes together allow one burst more in "
-        "each period, if they share a storage (`RATE_STORAGE_URL`).",
+        description="Rate limit for one user's sends over the APIs, in all processes that share a storage "
+        "(`RATE_STORAGE_URL`). Before processes hear of each other, each may grant a burst.",
     )
     service_send_rate: str = Field(
         "60000/minute burst 20000",

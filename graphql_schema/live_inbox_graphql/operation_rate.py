@@ -6,16 +6,13 @@ and validated, and for what its execution costs. All processes count allowances 
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from live_inbox import metrics
 from live_inbox.client_addresses import client_key, parse_address
 from live_inbox.conf import inbox_settings
 from live_inbox.errors import RateLimited
 from live_inbox.identity.scopes import may_send_to_anyone
 from live_inbox.limits.exchange import ExchangedLimiter
-from live_inbox.limits.rate import RateLimit
-from live_inbox.services.rates import exchanged
+from live_inbox.services.rates import limiter
 from live_inbox_graphql.context import Context, address_of
 
 CHARACTERS_EACH = 256
@@ -26,11 +23,6 @@ COST_EACH = 500
 
 INTROSPECTION_EACH = 10 * COST_EACH
 """The same of introspection, whose cost is reckoned ten times too high: most of what it asks for is null."""
-
-
-@lru_cache(maxsize=8)
-def _limiter(name: str, rate: str) -> ExchangedLimiter:
-    return exchanged(name, RateLimit.parse(rate))
 
 
 def take_operation(context: Context, weight: int) -> None:
@@ -45,21 +37,21 @@ def take_operation(context: Context, weight: int) -> None:
         take_operation_of(caller.user_id, caller.scopes, weight)
     else:
         rate = inbox_settings().anonymous_operation_rate
-        _take(_limiter("anonymous operations", rate), _address_key(context), weight)
+        _take(limiter("anonymous operations", rate), _address_key(context), weight)
 
 
 def take_operation_of(user_id: str, scopes: frozenset[str], weight: int) -> None:
     """Do so for a user, and the scopes of their token. Raises RateLimited."""
     settings = inbox_settings()
     if may_send_to_anyone(scopes):
-        limiter = _limiter("operations of a service", settings.service_send_rate)
+        rate = limiter("operations of a service", settings.service_send_rate)
     else:
-        limiter = _limiter("operations", settings.operation_rate)
-    _take(limiter, user_id, weight)
+        rate = limiter("operations", settings.operation_rate)
+    _take(rate, user_id, weight)
 
 
-def _take(limiter: ExchangedLimiter, key: str, weight: int) -> None:
-    retry_after = limiter.check(key, min(weight, limiter.limit.burst))
+def _take(rate: ExchangedLimiter, key: str, weight: int) -> None:
+    retry_after = rate.check(key, min(weight, rate.limit.burst))
     if retry_after is not None:
         metrics.RATE_LIMITED.labels("operation").inc()
         raise RateLimited("You ask too fast.", retry_after=retry_after)

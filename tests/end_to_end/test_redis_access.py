@@ -14,6 +14,7 @@ from tests.stacks.ports import LOOPBACK
 from tests.stacks.process_registry import ProcessRegistry
 from tests.stacks.redis_server import RedisServer
 from tests.stacks.tls_relay import TlsRelay
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.stack("production"), pytest.mark.django_db(transaction=True)]
 
@@ -39,6 +40,7 @@ def test_a_password_that_changes_is_read_at_the_next_connection(
             REDIS_PASSWORD_FILE=str(file),
         )
         two.ring_until_heard("first")
+        wait_until(lambda: bool(client.keys("LIMITS:*")))
         client.execute_command(*user, ">the second password")
         file.write_text("the second password\n")
         client.execute_command(*user, "<the first password")
@@ -68,7 +70,7 @@ def test_tls_with_a_private_authority_and_client_certificates(
         )
         two.ring_until_heard("over TLS")
         with admin(private_redis) as everything:
-            assert everything.keys("LIMITS:*")
+            wait_until(lambda: bool(everything.keys("LIMITS:*")))
         for server in two.servers:
             assert " fails: " not in server.log()
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from limits.storage import MemoryStorage
+from limits.storage import MemoryStorage, RedisStorage, storage_from_string
 
 from live_inbox.limits import exchange as exchanging
 from live_inbox.limits.exchange import EXCHANGE_SECONDS, MAX_KEYS, Exchange, ExchangedLimiter
@@ -28,11 +29,13 @@ FIVE = RateLimit.parse("5/hour burst 5")
 class Process:
     """The limiters of one process, whose exchanges the test makes."""
 
-    def __init__(self, storage: GuardedStorage, site: Callable[[], str]) -> None:
+    def __init__(
+        self, storage: GuardedStorage, site: Callable[[], str], name: str = "handshakes"
+    ) -> None:
         self.exchange = Exchange(storage, site=site)
         # The test decides when: no thread.
         self.exchange._thread = threading.current_thread()
-        self.limiter = ExchangedLimiter("handshakes", FIVE, self.exchange)
+        self.limiter = ExchangedLimiter(name, FIVE, self.exchange)
 
     def granted(self, key: str, most: int = 99) -> int:
         """Take from a key until it is refused; return how often it was not."""
@@ -49,10 +52,10 @@ def now() -> list[float]:
 def process(private_redis: RedisServer, now: list[float]) -> Callable[..., Process]:
     """Return the rates as another process has them, with connections of its own."""
 
-    def new(site: str = "site") -> Process:
+    def new(site: str = "site", name: str = "handshakes") -> Process:
         with changed_settings(RATE_STORAGE_URL=private_redis.url):
             storage = rate_storage()
-        return Process(GuardedStorage(lambda: storage, clock=lambda: now[0]), lambda: site)
+        return Process(GuardedStorage(lambda: storage, clock=lambda: now[0]), lambda: site, name)
 
     return new
 
@@ -71,10 +74,11 @@ def test_what_one_process_has_granted_others_refuse(process: Callable[..., Proce
     assert third.granted("192.0.2.3", most=3) == 3
     third.exchange.run()
     assert third.granted("192.0.2.3") == 2
-    other_site = process("another site")
-    assert other_site.granted("192.0.2.1", most=1) == 1
-    other_site.exchange.run()
-    assert other_site.granted("192.0.2.1") == 4
+    # Another site, and another limit, have grants of their own.
+    for other in (process("another site"), process(name="connections")):
+        assert other.granted("192.0.2.1", most=1) == 1
+        other.exchange.run()
+        assert other.granted("192.0.2.1") == 4
 
 
 def test_what_is_counted_again_and_again_is_charged_once(process: Callable[..., Process]) -> None:
@@ -156,6 +160,29 @@ def test_a_thread_exchanges_what_was_granted(private_redis: RedisServer) -> None
     alone = second._here._full_at["a"]
     wait_until(lambda: second._here._full_at["a"] != alone)
     assert second.check("a") is not None
+
+
+def test_no_thread_waits_for_the_storage(private_redis: RedisServer) -> None:
+    storage = storage_from_string(private_redis.url, socket_timeout=60)
+    assert isinstance(storage, RedisStorage)
+    before = counted("rate_storage_faults_total")
+    rate = RateLimit.parse("60/hour burst 60")
+    limiter = ExchangedLimiter(
+        "changes", rate, Exchange(GuardedStorage(lambda: storage), site=lambda: "site")
+    )
+
+    def granted(_: int) -> int:
+        return sum(limiter.check("a") is None for _ in range(50))
+
+    private_redis.freeze()
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            assert sum(threads.map(granted, range(4))) == 60
+    finally:
+        private_redis.thaw()
+    # Those who are counted without an answer are counted once.
+    wait_until(lambda: storage.get(limiter.name_of("site", "a")) == 60)
+    assert counted("rate_storage_faults_total") == before
 
 
 @pytest.mark.parametrize("kind", ["redis", "memory"])

@@ -1,4 +1,4 @@
-"""Rates that all processes of a site count together where nobody may wait for a storage, as on the event loop.
+"""Rates that all processes of a site count together, and for which nobody waits: no event loop, no database thread.
 
 Each process decides by its own allowance of a key (`keyed`). In the background it adds what it has granted to a count
 that all processes share, and takes what others have granted from its own allowance. So all processes together keep

@@ -1,4 +1,7 @@
-"""Rates that all processes of a site count together, by the library `limits`.
+"""Rates that all processes of a site count together at once, by the library `limits`.
+
+It is for what is rare, and may not be exceeded before processes have exchanged their counts (`exchange`): attempts to
+sign in, each of which is a guess.
 
 A process counts its own part first (`keyed`), exactly and without a connection. So what one process alone refuses does
 not reach the storage, and while the storage is away each process still limits for itself.
@@ -34,12 +37,12 @@ class SharedRates:
         self._storage = storage
         self._site = site
 
-    def check(self, limit: RateLimit, *key: str, cost: int = 1) -> float | None:
-        """Take `cost` from what all processes may use of a limit under a key. Returns None, or the seconds to wait."""
+    def check(self, limit: RateLimit, *key: str) -> float | None:
+        """Take 1 from what all processes may use of a limit under a key. Returns None, or the seconds to wait."""
         if not self._storage.is_usable:
             return None
         full_key = (self._site(), *key)
-        return self._storage.use(lambda storage: _take(storage, limit, full_key, cost))
+        return self._storage.use(lambda storage: _take(storage, limit, full_key))
 
     def remember(self, *key: str, seconds: int) -> None:
         """Note a fact for all processes, for so many seconds from the first time on."""
@@ -68,11 +71,11 @@ def window_of(limit: RateLimit) -> tuple[int, int]:
     return limit.burst + math.ceil(limit.count * seconds / limit.period_seconds), seconds
 
 
-def _take(storage: Storage, limit: RateLimit, key: tuple[str, ...], cost: int) -> float | None:
+def _take(storage: Storage, limit: RateLimit, key: tuple[str, ...]) -> float | None:
     limiter = SlidingWindowCounterRateLimiter(storage)
     amount, seconds = window_of(limit)
     window = RateLimitItemPerSecond(amount, seconds, NAMESPACE)
-    if limiter.hit(window, *key, cost=cost):
+    if limiter.hit(window, *key):
         return None
     reset_at = limiter.get_window_stats(window, *key).reset_time
     return min(max(reset_at - time.time(), 1.0), float(seconds))

@@ -28,7 +28,7 @@ from live_inbox.faults import Fault
 T = TypeVar("T")
 
 TIMEOUT_SECONDS = 0.25
-"""How long a caller waits for the storage. It is in the way of a send."""
+"""How long a caller waits for the storage. It is in the way of an attempt to sign in."""
 
 RETRY_SECONDS = 5.0
 """How long the storage is left alone after a failure."""

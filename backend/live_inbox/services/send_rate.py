@@ -9,11 +9,7 @@ from live_inbox.conf import inbox_settings
 from live_inbox.errors import InvalidInput, RateLimited
 from live_inbox.identity.callers import Caller
 from live_inbox.identity.scopes import may_send_to_anyone
-from live_inbox.services.rates import limiter, take
-
-MAX_SHARED_RECIPIENTS = 20
-"""Recipients of one call that are counted by all processes together, by one command each. Of a larger bulk, each
-process counts its own: the sender's rate, of which each recipient takes a part, keeps such bulks apart."""
+from live_inbox.services.rates import limiter
 
 
 def take_sends(caller: Caller, *, count: int = 1, field: str = "recipient_id") -> None:
@@ -25,10 +21,11 @@ def take_sends(caller: Caller, *, count: int = 1, field: str = "recipient_id") -
     is_service = may_send_to_anyone(caller.scopes)
     name = "service" if is_service else "sender"
     rate = settings.service_send_rate if is_service else settings.send_rate
-    most = limiter(name, rate).limit.burst
+    sends = limiter(name, rate)
+    most = sends.limit.burst
     if count > most:
         raise InvalidInput(f"You may send to {most} recipients at a time at most.", field=field)
-    retry_after = take(name, rate, caller.user_id, count)
+    retry_after = sends.check(caller.user_id, count)
     if retry_after is not None:
         metrics.RATE_LIMITED.labels("send").inc()
         raise RateLimited("You send too fast.", retry_after=retry_after)
@@ -39,7 +36,7 @@ def take_recipient(recipient_id: str) -> None:
 
     Only for callers who may send to them: nobody else may use up what others need.
     """
-    retry_after = take("recipient", inbox_settings().recipient_rate, recipient_id)
+    retry_after = limiter("recipient", inbox_settings().recipient_rate).check(recipient_id)
     if retry_after is not None:
         metrics.RATE_LIMITED.labels("recipient").inc()
         raise RateLimited(
@@ -49,13 +46,8 @@ def take_recipient(recipient_id: str) -> None:
 
 def take_recipients(recipient_ids: Collection[str]) -> set[str]:
     """Do the same for many users; return those who may not be sent to now."""
-    rate = inbox_settings().recipient_rate
-    is_shared = len(recipient_ids) <= MAX_SHARED_RECIPIENTS
-    refused = {
-        each
-        for each in recipient_ids
-        if take("recipient", rate, each, is_shared=is_shared) is not None
-    }
+    recipients = limiter("recipient", inbox_settings().recipient_rate)
+    refused = {each for each in recipient_ids if recipients.check(each) is not None}
     if refused:
         metrics.RATE_LIMITED.labels("recipient").inc(len(refused))
     return refused

@@ -137,8 +137,8 @@ BUGS = (
         name="costly-operations-count-once",
         breaks="An operation takes one of the allowance, whatever it costs.",
         file=f"{GRAPHQL}/operation_rate.py",
-        original="limiter.check(key, min(weight, limiter.limit.burst))",
-        replacement="limiter.check(key)",
+        original="rate.check(key, min(weight, rate.limit.burst))",
+        replacement="rate.check(key)",
         caught_by=("tests/graphql/test_operation_rate.py::test_costly_operations_count_more",),
     ),
     PlantedBug(

@@ -158,7 +158,7 @@ BUGS = (
     ),
     PlantedBug(
         name="no-pause-without-redis",
-        breaks="Each send waits for a Redis that does not answer.",
+        breaks="Each attempt to sign in waits for a Redis that does not answer.",
         file="backend/live_inbox/limits/storage.py",
         original="self._paused_until = self._clock() + RETRY_SECONDS",
         replacement="self._paused_until = self._clock()",
@@ -207,11 +207,21 @@ BUGS = (
     PlantedBug(
         name="rates-of-all-kinds-together",
         breaks="In the storage that processes share, what a user sends uses up what they may be sent.",
-        file=f"{SERVICES}/rates.py",
-        original="_shared.check(here.limit, name, key, cost=cost)",
-        replacement="_shared.check(here.limit, key, cost=cost)",
+        file="backend/live_inbox/limits/exchange.py",
+        original="self._item.key_for(site, self._name, key)",
+        replacement="self._item.key_for(site, key)",
         caught_by=(
-            "tests/domain/test_send_for_caller.py::test_rates_that_processes_share_are_apart",
+            "tests/limits/test_exchange.py::test_what_one_process_has_granted_others_refuse",
+        ),
+    ),
+    PlantedBug(
+        name="sites-exchange-their-rates",
+        breaks="A site takes what another one on its Redis has granted from its own allowances.",
+        file="backend/live_inbox/limits/exchange.py",
+        original="self._item.key_for(site, self._name, key)",
+        replacement="self._item.key_for(self._name, key)",
+        caught_by=(
+            "tests/limits/test_exchange.py::test_what_one_process_has_granted_others_refuse",
         ),
     ),
     PlantedBug(
