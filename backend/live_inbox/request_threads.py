@@ -18,12 +18,24 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+LONG_LIST = 20
+"""Entries beyond which a list is long: while a hundred large ones are made JSON, nothing else is computed for a
+millisecond."""
+
+
 @dataclass(frozen=True, slots=True)
 class Use:
     """What a request uses the database for: whose request it is, and the user whose inbox it changes, if it does."""
 
     caller_id: str
     changed_inbox: str | None = None
+    is_long: bool = False
+    """Whether it only reads, and much."""
+
+    @classmethod
+    def of_list(cls, caller_id: str, length: int) -> Use:
+        """Return the use of a request for a list of so many entries."""
+        return cls(caller_id, is_long=length > LONG_LIST)
 
 
 SENT = ""
@@ -43,7 +55,7 @@ async def in_request_thread(
     - one call may change an inbox at a time: its row's lock lets through no more;
     - on SQLite, one call at a time may change anything: the file's lock lets through no more. Elsewhere, one thread is
       left for calls that only read;
-    - one caller's reads may use half of the threads.
+    - one caller's reads may use half of the threads, and those that are long one.
     """
     if use is BULK:
         return await in_lane(Lane.BULK, function, *args, **kwargs)
@@ -53,7 +65,8 @@ async def in_request_thread(
 def _shares_of(use: Use) -> Sequence[Share]:
     threads = Lane.REQUESTS.threads
     if use.changed_inbox is None:
-        return (Share(("reads of", use.caller_id), (threads + 1) // 2),)
+        reads = Share(("reads of", use.caller_id), (threads + 1) // 2)
+        return (Share(("long reads of", use.caller_id), 1), reads) if use.is_long else (reads,)
     changing = 1 if _has_one_lock(database.alias()) else max(1, threads - 1)
     return Share(("inbox", use.changed_inbox), 1), Share("changes", changing)
 

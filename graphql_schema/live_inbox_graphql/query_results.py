@@ -44,7 +44,7 @@ async def result_for(query: CompiledQuery, caller: Caller, *, is_fresh: bool) ->
         return query.rendered(person(caller.user) if query.wants_viewer else None, None)
     if not query.wants_viewer:
         return await _list(query, caller.user_id)
-    use = Use(caller.user_id)
+    use = _use_of(query, caller.user_id)
     try:
         return await in_request_thread(use, _read, caller, query, reads_caller=reads_caller)
     except Exception as error:
@@ -69,7 +69,7 @@ async def result_with_known(
         body = query.rendered(await name_with_known(token, known), None)
     else:
         _, result = await call_as_known(
-            token, known, Use(known.user_id), partial(_read_as_known, query)
+            token, known, _use_of(query, known.user_id), partial(_read_as_known, query)
         )
         body = _failed(query, result) if isinstance(result, Exception) else result
     return (await caller_with_known(token, known) if body is None else None), body
@@ -86,11 +86,16 @@ async def _list(query: CompiledQuery, user_id: str) -> bytes | None:
     batches = list_batches()
     try:
         if not batches.takes(query, user_id):
-            return await in_request_thread(Use(user_id), _read_list, query, user_id)
+            return await in_request_thread(_use_of(query, user_id), _read_list, query, user_id)
         answer = await batches.ask(query, user_id)
     except Exception as error:
         return _failed(query, error)
     return _failed(query, answer) if isinstance(answer, Exception) else answer
+
+
+def _use_of(query: CompiledQuery, user_id: str) -> Use:
+    arguments = query.list_arguments
+    return Use.of_list(user_id, 0 if arguments is None else arguments.limit)
 
 
 def _read(caller: Caller, query: CompiledQuery, *, reads_caller: bool) -> bytes | None:

@@ -21,6 +21,7 @@ from psycopg import Cursor as BinaryCursor
 from psycopg.adapt import Buffer, Loader
 from psycopg.postgres import types
 from psycopg.pq import Format
+from psycopg.types.numeric import Int8
 
 from live_inbox import statement_timing
 from live_inbox.internals.requirements import require
@@ -73,6 +74,13 @@ class _JSONAsText(Loader):
         return bytes(data[1:]).decode()
 
 
+def _of_one_type(value: object) -> object:
+    """Return an integer as a bigint, and anything else as it is: psycopg gives it the smallest type that holds it, so
+    that a statement would be prepared once for each combination of sizes.
+    """
+    return Int8(value) if type(value) is int else value
+
+
 def are_same(connection: Any, description: Sequence[Any]) -> bool:
     """Whether the values of columns are the same in both forms."""
     has_moments_of_utc = connection.timezone is UTC
@@ -98,7 +106,7 @@ def fetch(
             cursor.adapters.register_loader("jsonb", _JSONAsText)
         began = statement_timing.begin()
         try:
-            cursor.execute(text, parameters, binary=True)
+            cursor.execute(text, [_of_one_type(each) for each in parameters], binary=True)
         finally:
             if began is not None:
                 statement_timing.observe(text, began)

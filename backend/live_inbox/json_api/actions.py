@@ -82,9 +82,10 @@ def use_of(caller: Caller, action: Action) -> Use:
             return Use(caller.user_id, SENT)
         case SendMany() | StartCampaign() | CancelCampaign() | RecallCampaign():
             return BULK
+        case GetNotifications():
+            return Use.of_list(caller.user_id, action.limit)
         case (
-            GetNotifications()
-            | GetNotification()
+            GetNotification()
             | GetCounts()
             | GetTypes()
             | GetPreferences()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
+from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from live_inbox import database
@@ -17,17 +19,37 @@ _OWN = ("id", "recipient_id", "added_sequence", "idempotency_key")
 """The columns in which all copies differ."""
 
 
+_TAKEN_AS_THEY_ARE = (
+    models.BigIntegerField,
+    models.BooleanField,
+    models.CharField,
+    models.DateTimeField,
+    models.IntegerField,
+    models.PositiveIntegerField,
+    models.TextField,
+)
+"""Fields whose values psycopg takes as the model has them, validated."""
+
+
 def _shared_fields() -> list[Any]:
     """Return the fields of the columns that the copies of a notification share."""
     return [field for field in Notification._meta.concrete_fields if field.attname not in _OWN]
 
 
+@lru_cache(maxsize=4)
+def _shared(vendor: str) -> list[tuple[str, Any]]:
+    """Return the attributes that copies share, each with its field if that has to prepare the values."""
+    taken = _TAKEN_AS_THEY_ARE if vendor == "postgresql" else ()
+    return [(field.attname, None if type(field) in taken else field) for field in _shared_fields()]
+
+
 def shared_columns(connection: BaseDatabaseWrapper, notification: Notification) -> dict[str, Any]:
     """Return the values of a notification that its copies share, by their columns, as the database takes them."""
-    return {
-        field.attname: field.get_db_prep_save(getattr(notification, field.attname), connection)
-        for field in _shared_fields()
-    }
+    values: dict[str, Any] = {}
+    for name, field in _shared(connection.vendor):
+        value = getattr(notification, name)
+        values[name] = value if field is None else field.get_db_prep_save(value, connection)
+    return values
 
 
 @dataclass(frozen=True, slots=True)

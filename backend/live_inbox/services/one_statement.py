@@ -17,10 +17,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from functools import partial, wraps
+from functools import lru_cache, partial, wraps
 from typing import Any, ParamSpec, TypeVar
 
-from django.db import DatabaseError
+from django.db import DatabaseError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from msgspec.structs import replace
 
@@ -89,11 +89,6 @@ def mark(inbox: Inbox, notification: Notification, read: bool, now: datetime | N
     notification.read_at = None
     unread = snapshot(notification)
     draft = event_of(kind, numbered, now, notification=unread, notification_id=notification.pk)
-    notifications = table_of(connection, Notification)
-    payload = "%s::jsonb"
-    if read:
-        # The same moment as in the column.
-        payload = f"jsonb_set({payload}, '{{notification,read_at}}', to_jsonb({_stamp('at')}))"
     values: list[Any] = [
         *(inbox.last_sequence, inbox.unread_count, inbox.unseen_count, inbox.fingerprint),
         *(key, before.epoch, before.sequence, before.fingerprint, inbox.seen_through),
@@ -101,19 +96,8 @@ def mark(inbox: Inbox, notification: Notification, read: bool, now: datetime | N
         *(draft.sequence, kind.value, notification.pk, to_payload(draft).decode()),
         *(draft.fingerprint, draft.previous_fingerprint),
     ]
-    found = _written(
-        connection,
-        f"{Statement.MARK.comment}WITH locked AS (UPDATE {table_of(connection, Inbox)}"
-        " SET last_sequence = %s, unread_count = %s, unseen_count = %s, fingerprint = %s"
-        " WHERE user_id = %s AND epoch = %s AND last_sequence = %s AND fingerprint = %s AND seen_through = %s"
-        f" RETURNING user_id, {_time(now)} AS at),"
-        f" marked AS (UPDATE {notifications} SET read_at = {'locked.at' if read else 'NULL'} FROM locked"
-        f" WHERE {notifications}.id = %s AND {notifications}.recipient_id = locked.user_id)"
-        f" INSERT INTO {table_of(connection, InboxEvent)} ({_EVENT_COLUMNS})"
-        f" SELECT user_id, %s, %s, %s, {payload}, at, %s, %s FROM locked"
-        " RETURNING created_at",
-        values,
-    )
+    text = _marking(connection.alias, read=read, is_now=now is None)
+    found = _written(connection, text, values)
     if found is None:
         return None
     inbox.locked_at = found[0]
@@ -144,28 +128,12 @@ def add(
     columns = shared_columns(connection, notification)
     if notification.created_at is None:
         del columns["created_at"]
-    names, values = [*columns], ["%s"] * len(columns)
-    stamps = "'id', added.id"
-    if notification.created_at is None:
-        names.append("created_at")
-        values.append("locked.at")
-        stamps += f", 'created_at', {_stamp('locked.at')}"
     wanted, of_type = wanted_by_user(if_wanted, is_on=is_on)
     step = new_fingerprint()
     draft = snapshot(notification)
     found = _written(
         connection,
-        f"{Statement.SEND.comment}WITH locked AS ({_taking_sequence(connection, wanted, _time(now))}),"
-        f" added AS (INSERT INTO {table_of(connection, Notification)}"
-        f" (recipient_id, added_sequence, idempotency_key, {', '.join(map(connection.ops.quote_name, names))})"
-        f" SELECT user_id, last_sequence, %s, {', '.join(values)} FROM locked RETURNING id),"
-        f" logged AS (INSERT INTO {table_of(connection, InboxEvent)} ({_EVENT_COLUMNS})"
-        " SELECT user_id, last_sequence, %s, added.id, jsonb_build_object('unread', unread_count,"
-        " 'total', total_count, 'unseen', unseen_count,"
-        f" 'notification', %s::jsonb || jsonb_build_object({stamps})), at,"
-        f" fingerprint, {_before('fingerprint')} FROM locked, added)"
-        " SELECT epoch, last_sequence, unread_count, total_count, fingerprint, unseen_count, at, added.id"
-        " FROM locked, added",
+        _adding(connection.alias, tuple(columns), wanted, is_now=now is None),
         [
             *(new_epoch(), step, key_value(connection, recipient_id), *of_type),
             *(most, *_given(now), key, *columns.values()),
@@ -176,7 +144,7 @@ def add(
         return None
     epoch, sequence, unread_count, total_count, fingerprint, unseen_count, at, id = found
     previous = (fingerprint - step) % FINGERPRINTS
-    if "locked.at" in values:
+    if notification.created_at is None:
         notification.created_at = at
     event = event_of(
         Kind.ADDED,
@@ -208,6 +176,53 @@ def _written(
     return rows[0] if rows else None
 
 
+@lru_cache(maxsize=16)
+def _marking(alias: str, *, read: bool, is_now: bool) -> str:
+    """Return the statement of `mark`. `is_now`: whether the moment is the database's, and no parameter."""
+    connection = connections[alias]
+    notifications = table_of(connection, Notification)
+    payload = "%s::jsonb"
+    if read:
+        # The same moment as in the column.
+        payload = f"jsonb_set({payload}, '{{notification,read_at}}', to_jsonb({_stamp('at')}))"
+    return (
+        f"{Statement.MARK.comment}WITH locked AS (UPDATE {table_of(connection, Inbox)}"
+        " SET last_sequence = %s, unread_count = %s, unseen_count = %s, fingerprint = %s"
+        " WHERE user_id = %s AND epoch = %s AND last_sequence = %s AND fingerprint = %s AND seen_through = %s"
+        f" RETURNING user_id, {_time(is_now)} AS at),"
+        f" marked AS (UPDATE {notifications} SET read_at = {'locked.at' if read else 'NULL'} FROM locked"
+        f" WHERE {notifications}.id = %s AND {notifications}.recipient_id = locked.user_id)"
+        f" INSERT INTO {table_of(connection, InboxEvent)} ({_EVENT_COLUMNS})"
+        f" SELECT user_id, %s, %s, %s, {payload}, at, %s, %s FROM locked"
+        " RETURNING created_at"
+    )
+
+
+@lru_cache(maxsize=64)
+def _adding(alias: str, columns: tuple[str, ...], wanted: str, *, is_now: bool) -> str:
+    """Return the statement of `add`, for these columns of the notification. Without `created_at`, it is the moment."""
+    connection = connections[alias]
+    names, values = [*columns], ["%s"] * len(columns)
+    stamps = "'id', added.id"
+    if "created_at" not in columns:
+        names.append("created_at")
+        values.append("locked.at")
+        stamps += f", 'created_at', {_stamp('locked.at')}"
+    return (
+        f"{Statement.SEND.comment}WITH locked AS ({_taking_sequence(connection, wanted, _time(is_now))}),"
+        f" added AS (INSERT INTO {table_of(connection, Notification)}"
+        f" (recipient_id, added_sequence, idempotency_key, {', '.join(map(connection.ops.quote_name, names))})"
+        f" SELECT user_id, last_sequence, %s, {', '.join(values)} FROM locked RETURNING id),"
+        f" logged AS (INSERT INTO {table_of(connection, InboxEvent)} ({_EVENT_COLUMNS})"
+        " SELECT user_id, last_sequence, %s, added.id, jsonb_build_object('unread', unread_count,"
+        " 'total', total_count, 'unseen', unseen_count,"
+        f" 'notification', %s::jsonb || jsonb_build_object({stamps})), at,"
+        f" fingerprint, {_before('fingerprint')} FROM locked, added)"
+        " SELECT epoch, last_sequence, unread_count, total_count, fingerprint, unseen_count, at, added.id"
+        " FROM locked, added"
+    )
+
+
 def _taking_sequence(connection: BaseDatabaseWrapper, wanted: str, time: str) -> str:
     """Return the text that takes the next sequence of an inbox for one new notification; see `allocate_sequences`."""
     table = table_of(connection, Inbox)
@@ -225,9 +240,9 @@ def _before(fingerprint: str) -> str:
     return f"({fingerprint} - %s + {FINGERPRINTS}) %% {FINGERPRINTS}"
 
 
-def _time(now: datetime | None) -> str:
+def _time(is_now: bool) -> str:
     """Return the expression for the moment of a change: the database's time at which the inbox is locked."""
-    return "clock_timestamp()" if now is None else "%s::timestamptz"
+    return "clock_timestamp()" if is_now else "%s::timestamptz"
 
 
 def _given(now: datetime | None) -> list[datetime]:
