@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from live_inbox import services
 from live_inbox.errors import NotFound
 from live_inbox.events import Snapshot
+from live_inbox.identity.account_rows import JoinedColumns
 from live_inbox.identity.callers import Caller, InboxOwner
 from live_inbox.identity.scopes import Right, allows
 from live_inbox.models import Notification, ScheduledSend
@@ -18,6 +19,8 @@ from live_inbox.services.bulk_changes import MOST
 from live_inbox.services.cancel_for_caller import cancel_for_caller
 from live_inbox.services.change_rate import take_change
 from live_inbox.services.edit_for_caller import edit_for_caller
+from live_inbox.services.joined_notification import joined_notification, objects_of
+from live_inbox.services.marking import mark_found
 from live_inbox.services.recall_for_caller import recall_for_caller
 from live_inbox.services.send_for_caller import send_for_caller
 from live_inbox.snapshots import as_sent
@@ -118,6 +121,22 @@ def mark_read(caller: InboxOwner, id: str) -> services.Changed:
 def mark_unread(caller: InboxOwner, id: str) -> services.Changed:
     """Mark a notification of the caller's as unread."""
     return _change(services.mark_unread, caller, id)
+
+
+def mark_joined(
+    caller: InboxOwner, id: str, row: Sequence[Any] | None, *, read: bool
+) -> services.Changed:
+    """Do one of these with the columns of `joined_notification`; None if they were not read."""
+    if row is None:
+        return (mark_read if read else mark_unread)(caller, id)
+    take_change(caller)
+    return mark_found(objects_of(row), read=read)
+
+
+def joined_with(id: str) -> JoinedColumns | None:
+    """Return what `mark_joined` needs of a notification; None for what cannot be the id of one, too."""
+    number = ids.known_notification_id(id)
+    return joined_notification(number) if number else None
 
 
 def archive(caller: InboxOwner, id: str) -> services.Changed:

@@ -5,7 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from live_inbox.identity.callers import Caller, InboxOwner, call_as_known, call_with_known
+from live_inbox.identity.callers import (
+    Caller,
+    InboxOwner,
+    call_as_known,
+    call_as_known_with,
+    call_with_known,
+)
 from live_inbox.identity.known_tokens import KnownToken
 from live_inbox.identity.scopes import allows
 from live_inbox.request_threads import in_request_thread
@@ -36,6 +42,10 @@ async def mutated_with_known(mutation: CompiledMutation, token: str, known: Know
     caller: Any
     if any(call.needs_account for call in mutation.calls):
         caller, result = await call_with_known(token, known, use, perform)
+    elif first.join is not None and first.perform_joined is not None:
+        caller, result = await call_as_known_with(
+            token, known, use, first.join, first.perform_joined
+        )
     else:
         caller, result = await call_as_known(token, known, use, perform)
     if isinstance(result, Exception):

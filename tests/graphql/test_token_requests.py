@@ -11,15 +11,21 @@ from django.contrib.auth.models import Permission, User
 from django.db import OperationalError
 from django.test import AsyncClient
 
+from live_inbox import services
 from live_inbox.database_threads import in_database_thread
 from live_inbox.identity.callers import Caller, call_with_known, known_token, recent_checks
 from live_inbox.identity.issuing import issue_token
 from live_inbox.identity.revocation import revoke_token, revoke_tokens
+from live_inbox.internals import psycopg_rows
 from live_inbox.models import Notification
 from live_inbox.request_threads import Use
+from live_inbox.services import inbox_rows
+from live_inbox.statement_timing import label_of
 from live_inbox.thread_connections import ThreadConnections
 from live_inbox_graphql.schema import configured_schema
 from tests.changed_settings import changed_settings
+from tests.domain.replica import Replica, log_of
+from tests.domain.table_copies import copy_tables, restore_tables
 from tests.graphql.http_client import PlainResponse, Unanswered, bearer, past_middleware
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -246,6 +252,87 @@ class TestRecentChecks:
             for content in (LIST, TYPENAME):
                 response = await answered(token, content)
                 assert (response.status_code, reason(response)) == (401, "inactive")
+
+
+def mark(field: str, id: object) -> str:
+    query = f"mutation($id: ID!) {{ {field}(id: $id) {{ notification {{ id read }} unreadCount changed: position }} }}"
+    return json.dumps({"query": query, "variables": {"id": str(id)}})
+
+
+class TestMarks:
+    """The account of a token that is known is read by the statement that reads the notification, on PostgreSQL."""
+
+    @pytest.fixture
+    async def ids(self, alice: User, bob: User) -> list[Any]:
+        """Of an unread one, a read one, somebody else's, none, and no ids."""
+        sent = [
+            await in_database_thread(services.send, recipient_id=user.pk, title="A")
+            for user in (alice, alice, bob)
+        ]
+        found = [each.notification.pk for each in sent if each.notification is not None]
+        await in_database_thread(services.mark_read, user_id=alice.pk, notification_id=found[1])
+        return [*found, found[-1] + 1000, 0, "x", 2**63]
+
+    @pytest.mark.parametrize("field", ["markRead", "markUnread"])
+    async def test_the_answers_are_those_of_graphql_core(
+        self, alice: User, ids: list[Any], field: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(inbox_rows, "new_fingerprint", lambda: 7)
+        tables = await in_database_thread(copy_tables)
+        answers = []
+        for is_fast in (True, False):
+            with changed_settings(FAST_PATH=is_fast):
+                token = bearer(alice)
+                await answered(token)
+                contents = [(await answered(token, mark(field, id))).content for id in ids]
+            answers.append([json.loads(content) for content in contents])
+            await in_database_thread(restore_tables, tables)
+        assert answers[0] == answers[1]
+        errors = [each.get("errors", [{}])[0] for each in answers[0]]
+        codes = [each.get("extensions", {}).get("code") for each in errors]
+        assert codes == [None, None, *["NOT_FOUND"] * 5]
+
+    @pytest.mark.parametrize("field", ["markRead", "markUnread"])
+    async def test_the_log_says_what_was_done(
+        self, alice: User, ids: list[Any], field: str
+    ) -> None:
+        token = bearer(alice)
+        await answered(token)
+        replica = await in_database_thread(Replica.read, alice.pk)
+        for id in ids[:2]:
+            await answered(token, mark(field, id))
+        events = await in_database_thread(log_of, alice.pk, after=replica.position.sequence)
+        assert len(events) == 1
+        replica.apply_all(events)
+        assert replica == await in_database_thread(Replica.read, alice.pk)
+
+    @pytest.mark.stack("production")
+    async def test_a_mark_takes_two_statements(
+        self, alice: User, ids: list[Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        executed: list[str] = []
+        fetch = psycopg_rows.fetch
+
+        def noted(connection: Any, text: str, *args: Any, **kwargs: Any) -> Any:
+            executed.append(text)
+            return fetch(connection, text, *args, **kwargs)
+
+        token = bearer(alice)
+        await answered(token)
+        monkeypatch.setattr(psycopg_rows, "fetch", noted)
+        await answered(token, mark("markRead", ids[0]))
+        assert [label_of(each) for each in executed] == ["accounts", "mark"]
+        executed.clear()
+        await answered(token, mark("markRead", ids[0]))
+        assert [label_of(each) for each in executed] == ["accounts"]
+
+    async def test_who_is_deactivated_marks_nothing(self, alice: User, ids: list[Any]) -> None:
+        token = bearer(alice)
+        await answered(token)
+        await User.objects.filter(pk=alice.pk).aupdate(is_active=False)
+        response = await answered(token, mark("markRead", ids[0]))
+        assert (response.status_code, reason(response)) == (401, "inactive")
+        assert (await Notification.objects.aget(pk=ids[0])).read_at is None
 
 
 @pytest.mark.usefixtures("monotonic")

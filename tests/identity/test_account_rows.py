@@ -11,7 +11,14 @@ from django.db import connection, models
 from django.test.utils import CaptureQueriesContext, register_lookup
 
 from live_inbox.database import connection as inbox_connection
-from live_inbox.identity.account_rows import CallerName, NameResult, _reader_for, names_for
+from live_inbox.identity.account_rows import (
+    CallerName,
+    JoinedColumns,
+    NameResult,
+    _reader_for,
+    name_with,
+    names_for,
+)
 from live_inbox.identity.accounts import AccountConfig, accounts_for
 from live_inbox.identity.errors import Reason
 from live_inbox.identity.revocation import revoke_token, revoke_tokens
@@ -85,6 +92,30 @@ def test_all_are_who_the_orm_says_in_one_query(asked: list[VerifiedToken]) -> No
 
 def test_each_alone(asked: list[VerifiedToken]) -> None:
     assert [names_for([each], BY_KEY)[0] for each in asked] == by_orm(asked)
+
+
+EMAIL = JoinedColumns(
+    "CAST(joined.email AS TEXT)",
+    "LEFT JOIN auth_user AS joined ON joined.id = account.id AND joined.username = %s",
+    ("alice",),
+    is_same_in_binary=True,
+)
+
+
+def test_columns_that_are_joined_come_with_each_account(
+    people: list[User], asked: list[VerifiedToken]
+) -> None:
+    User.objects.filter(username="alice").update(email="a@example.com")
+    found = [name_with(each, BY_KEY, EMAIL) for each in asked]
+    assert [name for name, _ in found] == by_orm(asked)
+    rows = [None if row is None else tuple(row) for _, row in found]
+    mine, other = ("a@example.com",), (None,)
+    assert rows == [mine, mine, None, None, None, *[other] * 8, mine]
+
+
+def test_without_such_a_statement_nothing_is_joined(people: list[User]) -> None:
+    named, row = name_with(token("alice"), BY_NAME, EMAIL)
+    assert (by_orm([token("alice")], BY_NAME), row) == ([named], None)
 
 
 @pytest.mark.parametrize("count", range(6))

@@ -42,6 +42,17 @@ class CallerName:
 NameResult = CallerName | Reason
 
 
+@dataclass(frozen=True, slots=True)
+class JoinedColumns:
+    """Columns of other tables that are read with one account, by the same statement. In it, that is `account`."""
+
+    columns: str
+    joins: str
+    parameters: tuple[Any, ...]
+    """Of the joins."""
+    is_same_in_binary: bool
+
+
 @database.reading
 def names_for(tokens: Sequence[VerifiedToken], config: AccountConfig) -> list[NameResult]:
     """Return for each token, in order, who its active user is, or the reason for a refusal, as `accounts_for` does."""
@@ -52,6 +63,18 @@ def names_for(tokens: Sequence[VerifiedToken], config: AccountConfig) -> list[Na
         result if isinstance(result, Reason) else CallerName(str(result.pk), person(result))
         for result in accounts_for(tokens, config)
     ]
+
+
+@database.reading
+def name_with(
+    token: VerifiedToken, config: AccountConfig, joined: JoinedColumns
+) -> tuple[NameResult, Sequence[Any] | None]:
+    """Return the same for one token, and the columns that are joined; None where they have to be read on their own."""
+    reader = _reader_for(database.connection(), config)
+    if reader is None:
+        (result,) = names_for([token], config)
+        return result, None
+    return reader.read_with(token, joined)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +99,10 @@ class _Reader:
     """Reads the rows of users that are found by one field."""
 
     field: models.Field[Any, Any]
-    start: str
-    """The statement, but for the values that are looked for."""
+    selected: str
+    source: str
+    condition: str
+    """Three parts of the statement, which goes on with the values that are looked for."""
     columns: Columns
     """Of the user: what is looked for, whether active, then what the name is made of."""
     revocation: Columns
@@ -100,11 +125,31 @@ class _Reader:
         parameters += parameters[:1] * (_rounded(len(wanted)) - len(wanted))
         found = rows_of_statement(
             connection,
-            f"{self.start} ({', '.join(['%s'] * len(parameters))})",
+            f"{self.selected} {self.source} {self.condition} ({', '.join(['%s'] * len(parameters))})",
             parameters,
             is_binary=may_be_binary(connection),
         )
         return dict(map(self._row, found))
+
+    def read_with(
+        self, token: VerifiedToken, joined: JoinedColumns
+    ) -> tuple[NameResult, Sequence[Any] | None]:
+        connection = database.connection()
+        value = value_of(self.field, token.user_ref)
+        if value is None:
+            return Reason.UNKNOWN_USER, None
+        rows = rows_of_statement(
+            connection,
+            f"{self.selected}, {joined.columns} {self.source} {joined.joins} {self.condition} (%s)",
+            [*joined.parameters, self.field.get_db_prep_value(value, connection)],
+            is_binary=joined.is_same_in_binary and may_be_binary(connection),
+        )
+        if not rows:
+            return Reason.UNKNOWN_USER, None
+        width = len(self.columns.names) + len(self.revocation.names)
+        _, account = self._row(rows[0][:width])
+        result = account_result(token, account)
+        return (result if isinstance(result, Reason) else result.name), rows[0][width:]
 
     def _row(self, row: Sequence[Any]) -> tuple[Any, _Row]:
         length = len(self.columns.names)
@@ -146,13 +191,18 @@ def _reader(alias: str, user_field: str) -> _Reader | None:
     options: Any = TokenRevocation._meta
     revoked = [options.get_field(name) for name in ("user", "not_before", "token_ids")]
     revocation = Columns.of(revoked, connection)
-    start = (
-        f"{Statement.ACCOUNTS.comment}SELECT {columns.sql('account')}, {revocation.sql('revocation')}"
-        f" FROM {table_of(connection, get_user_model())} AS account"
+    selected = f"{Statement.ACCOUNTS.comment}SELECT {columns.sql('account')}, {revocation.sql('revocation')}"
+    source = (
+        f"FROM {table_of(connection, get_user_model())} AS account"
         f" LEFT JOIN {table_of(connection, TokenRevocation)} AS revocation"
         f' ON revocation."{options.pk.column}" = account."{users.pk.column}"'
-        f' WHERE account."{field.column}" IN'
     )
     return _Reader(
-        field, start, columns, revocation, person_by_names(Columns.of(names, connection))
+        field,
+        selected,
+        source,
+        f'WHERE account."{field.column}" IN',
+        columns,
+        revocation,
+        person_by_names(Columns.of(names, connection)),
     )

@@ -18,7 +18,13 @@ from live_inbox.clock import clock
 from live_inbox.conf import inbox_settings
 from live_inbox.database_threads import in_lane
 from live_inbox.events import Person
-from live_inbox.identity.account_rows import CallerName, NameResult, names_for
+from live_inbox.identity.account_rows import (
+    CallerName,
+    JoinedColumns,
+    NameResult,
+    name_with,
+    names_for,
+)
 from live_inbox.identity.accounts import (
     AccountResult,
     account_for,
@@ -197,6 +203,33 @@ async def call_as_known(
         return _name_of_known(token, known, result, check)
 
     return await _look_up_and_call(use, look_up, function)
+
+
+async def call_as_known_with(
+    token: str,
+    known: KnownToken,
+    use: Use,
+    join: Callable[[], JoinedColumns | None],
+    function: Callable[[CallerName, Sequence[Any] | None], T],
+) -> tuple[CallerName, T | Exception]:
+    """Do so for a function that wants columns of other tables, which are read with the account.
+
+    `join` says which. It is called in the thread, and so is the function: with None where they have to be read on their
+    own.
+    """
+    accounts_config = identity_config().accounts
+    check = recent_checks().begin()
+
+    def look_up() -> tuple[CallerName, Sequence[Any] | None]:
+        joined, row = join(), None
+        if joined is None:
+            (result,) = names_for([known.verified], accounts_config)
+        else:
+            result, row = name_with(known.verified, accounts_config, joined)
+        return _name_of_known(token, known, result, check), row
+
+    (caller, _), called = await _look_up_and_call(use, look_up, lambda found: function(*found))
+    return caller, called
 
 
 async def _look_up_and_call(

@@ -44,8 +44,21 @@ def mark_unread(*, user_id: Any, notification_id: int, now: datetime | None = No
     return _mark(user_id, notification_id, read=False, now=now)
 
 
-def _mark(user_id: Any, notification_id: int, *, read: bool, now: datetime | None) -> Changed:
-    done = _mark_in_one_statement(user_id, notification_id, read, now)
+def mark_found(found: tuple[Inbox, Notification], *, read: bool) -> Changed:
+    """Mark a notification that has just been read together with its inbox; see `mark_read` and `mark_unread`."""
+    inbox, notification = found
+    return _mark(inbox.pk, notification.pk, read=read, now=None, found=found)
+
+
+def _mark(
+    user_id: Any,
+    notification_id: int,
+    *,
+    read: bool,
+    now: datetime | None,
+    found: tuple[Inbox, Notification] | None = None,
+) -> Changed:
+    done = _mark_in_one_statement(user_id, notification_id, read, now, found)
     if done is not None:
         return done
 
@@ -60,9 +73,13 @@ def _mark(user_id: Any, notification_id: int, *, read: bool, now: datetime | Non
 
 @one_statement.in_one_statement
 def _mark_in_one_statement(
-    user_id: Any, notification_id: int, read: bool, now: datetime | None
+    user_id: Any,
+    notification_id: int,
+    read: bool,
+    now: datetime | None,
+    found: tuple[Inbox, Notification] | None,
 ) -> Changed | None:
-    inbox, notification = read_with_notification(user_id, notification_id)
+    inbox, notification = found or read_with_notification(user_id, notification_id)
     changed = notification.read != read
     if changed and not one_statement.mark(inbox, notification, read, now):
         return None

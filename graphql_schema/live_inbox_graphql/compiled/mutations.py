@@ -23,6 +23,7 @@ from graphql import (
 )
 from strawberry.utils.str_converters import to_camel_case
 
+from live_inbox.identity.account_rows import JoinedColumns
 from live_inbox.identity.callers import Caller, InboxOwner
 from live_inbox.identity.scopes import Right
 from live_inbox.internals.graphql_execution import Executor
@@ -67,6 +68,8 @@ _OF_SCALARS: Mapping[str, tuple[Callable[..., Any], tuple[str, ...]]] = {
 }
 """The fields that change the caller's inbox, each with its arguments in order; those at the end may be left out."""
 
+_MARKS = {"markRead": True, "markUnread": False}
+
 FIELDS = (*_OF_SCALARS, "send")
 """The fields of the mutation type that can be compiled."""
 
@@ -91,6 +94,10 @@ class Call:
     """The primary key of the user whose inbox it changes; None for the caller's."""
     needs_account: bool = False
     """Whether it needs the row of the caller, and not only the key."""
+    join: Callable[[], JoinedColumns | None] | None = None
+    """Says, in the thread, what is to be read with the account for `perform_joined`."""
+    perform_joined: Callable[..., Any] | None = None
+    """Takes the caller and what was read, or None, and does the same."""
 
     def use(self, user_id: str) -> Use:
         """Return what it uses the database for, if this is the caller's key."""
@@ -172,13 +179,27 @@ class CompiledMutations:
             raise UnsupportedSelection("a filter")
         change, arguments = _OF_SCALARS[name]
         values = [given[argument] for argument in arguments if argument in given]
-        return Call(field, Right.WRITE, partial(_changing, change, values))
+        perform = partial(_changing, change, values)
+        if name not in _MARKS:
+            return Call(field, Right.WRITE, perform)
+        (id,) = values
+        return Call(
+            field,
+            Right.WRITE,
+            perform,
+            join=partial(changes.joined_with, id),
+            perform_joined=partial(_marking, id, read=_MARKS[name]),
+        )
 
 
 def _changing(
     change: Callable[..., Any], values: Sequence[Any], caller: InboxOwner, *, is_fresh: bool
 ) -> Any:
     return change(caller, *values)
+
+
+def _marking(id: str, caller: InboxOwner, row: Sequence[Any] | None, *, read: bool) -> Any:
+    return changes.mark_joined(caller, id, row, read=read)
 
 
 def _sending(field: RootField, given: Mapping[str, Any]) -> Call:
