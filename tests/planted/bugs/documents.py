@@ -17,9 +17,19 @@ BUGS = (
         name="cost-of-pages-by-variable-not-counted",
         breaks="A page whose size is a variable costs as little as the usual one.",
         file=f"{GRAPHQL}/costs.py",
-        original="            self._variables.get(node.name.value)\n",
-        replacement="            None\n",
+        original="        return self._variables.get(node.name.value)\n",
+        replacement="        return None\n",
         caught_by=("tests/graphql/test_costs.py::test_costs",),
+    ),
+    PlantedBug(
+        name="cost-of-pages-by-variable-taken-for-fixed",
+        breaks="An operation whose page size is a variable costs always what it did at first.",
+        file=f"{GRAPHQL}/costs.py",
+        original="        self.has_read_variables = True\n",
+        replacement="",
+        caught_by=(
+            "tests/graphql/test_costs.py::test_costs_that_depend_on_no_variable_are_known_once",
+        ),
     ),
     PlantedBug(
         name="cost-of-integral-floats-not-counted",

@@ -286,4 +286,36 @@ BUGS = (
         replacement="may_change=True,",
         caught_by=("tests/graphql/test_view.py::TestGet::test_a_mutation_is_refused",),
     ),
+    PlantedBug(
+        name="marks-of-revoked-tokens",
+        breaks="A mark that is read with the account is made whatever the account's state.",
+        file=f"{INBOX}/identity/account_rows.py",
+        original="        result = account_result(token, account)\n",
+        replacement="        result = account\n",
+        caught_by=(
+            f"{REQUESTS}::TestMarks::test_who_is_deactivated_marks_nothing",
+            "tests/identity/test_account_rows.py::test_columns_that_are_joined_come_with_each_account",
+        ),
+    ),
+    PlantedBug(
+        name="marks-of-others",
+        breaks="A mark finds the notifications of others.",
+        file=f"{INBOX}/services/joined_notification.py",
+        original=""" AND notification."recipient_id" = account."{users.pk.column}"'\n""",
+        replacement="""'\n""",
+        caught_by=(
+            "tests/domain/test_joined_notification.py::test_what_is_not_there_is_not_found",
+        ),
+        stack="production",
+    ),
+    PlantedBug(
+        name="long-lists-of-one-user-at-once",
+        breaks="One user's long lists keep several threads computing.",
+        file=f"{INBOX}/request_threads.py",
+        original="is_long=length > LONG_LIST",
+        replacement="is_long=False",
+        caught_by=(
+            "tests/test_request_threads.py::test_long_reads_of_a_caller_wait_for_each_other",
+        ),
+    ),
 )
