@@ -33,6 +33,7 @@ from tests.collected_spans import (
     span_id,
     trace_id,
 )
+from tests.delivery.metric_values import counted
 from tests.stacks.python_process import run_python
 from tests.stacks.stack import Stack
 from tests.waiting import comes_true, wait_until
@@ -68,7 +69,7 @@ def _only(spans: Spans, name: str, count: int = 1) -> ReadableSpan:
 
 @pytest.fixture
 def connect(open_device: Open, alice: int) -> Open:
-    """Open a device of alice, and let it receive something that is not traced.
+    """Open a device of alice, and let it receive what is not traced, until something has come by a doorbell.
 
     Before that, a subscription may still be opening, or an inbox have no epoch: then, the log may be read before a
     doorbell arrives, and what the log has is not traced.
@@ -77,9 +78,14 @@ def connect(open_device: Open, alice: int) -> Open:
     def open_(api: str, **options: Any) -> Any:
         with collected_spans(ALWAYS_OFF):
             device = open_device(api, "alice", **options)
-            services.send(recipient_id=alice, title="First")
-            assert device.next_change().what == "added"
-        return device
+            for _ in range(20):
+                reads = counted("log_reads_total")
+                services.send(recipient_id=alice, title="First")
+                assert device.next_change().what == "added"
+                # It is counted before what was read is delivered.
+                if counted("log_reads_total") == reads:
+                    return device
+        raise AssertionError("The log is read all the time.")
 
     return open_
 
