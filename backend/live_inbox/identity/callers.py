@@ -87,6 +87,9 @@ class InboxOwner(Protocol):
     def user_id(self) -> str: ...
 
 
+OwnerT = TypeVar("OwnerT", bound=InboxOwner)
+
+
 @lru_cache(maxsize=4)
 def verifier_for(config: TokenConfig) -> TokenVerifier:
     """Return the verifier for this configuration, memoized because a verifier caches its keys.
@@ -170,7 +173,7 @@ async def caller_with_known(token: str, known: KnownToken) -> Caller:
 async def name_with_known(token: str, known: KnownToken) -> Person:
     """Return who the caller of a token that is known is now. Raises what `caller_with_known` raises."""
     check = recent_checks().begin()
-    return _name_of_known(token, known, await _known_names.ask(known.verified), check).person
+    return _admitted(token, known, await _known_names.ask(known.verified), check).person
 
 
 async def call_with_known(
@@ -200,7 +203,7 @@ async def call_as_known(
 
     def look_up() -> CallerName:
         (result,) = names_for([known.verified], accounts_config)
-        return _name_of_known(token, known, result, check)
+        return _admitted(token, known, result, check)
 
     return await _look_up_and_call(use, look_up, function)
 
@@ -226,7 +229,7 @@ async def call_as_known_with(
             (result,) = names_for([known.verified], accounts_config)
         else:
             result, row = name_with(known.verified, accounts_config, joined)
-        return _name_of_known(token, known, result, check), row
+        return _admitted(token, known, result, check), row
 
     (caller, _), called = await _look_up_and_call(use, look_up, lambda found: function(*found))
     return caller, called
@@ -252,38 +255,32 @@ async def _look_up_and_call(
     return found[0], result
 
 
-def _name_of_known(token: str, known: KnownToken, result: NameResult, check: Check) -> CallerName:
-    """Return who the caller is, likewise; see `_of_known`."""
-    if isinstance(result, Reason):
-        raise _refused(token, result)
-    _check_owner(token, known, result.user_id)
-    recent_checks().put(token, check)
-    return result
-
-
 def _of_known(token: str, known: KnownToken, result: AccountResult, check: Check) -> Caller:
-    """Return the caller, whose account was read after the check had begun.
+    """Return the caller, whose account was read after the check had begun. Raises what `_admitted` raises."""
+    caller: Caller | Reason = (
+        result if isinstance(result, Reason) else _caller_with_token(result, known.verified)
+    )
+    return _admitted(token, known, caller, check)
+
+
+def _admitted(token: str, known: KnownToken, result: OwnerT | Reason, check: Check) -> OwnerT:
+    """Return the caller that a look-up has found, which began after the check.
 
     Raises AuthenticationFailed, also if the token names another user by now. The token is not known any more then: it
     has no precedence, and takes nothing of its former user's allowance.
     """
     if isinstance(result, Reason):
         raise _refused(token, result)
-    caller = _caller_with_token(result, known.verified)
-    _check_owner(token, known, caller.user_id)
+    if result.user_id != known.user_id:
+        raise _refused(token, Reason.UNKNOWN_USER)
     recent_checks().put(token, check)
-    return caller
+    return result
 
 
 def _refused(token: str, reason: Reason) -> AuthenticationFailed:
     """Forget a known token, and return why it is refused."""
     known_tokens(identity_config().tokens).forget(token)
     return AuthenticationFailed(reason)
-
-
-def _check_owner(token: str, known: KnownToken, user_id: str) -> None:
-    if user_id != known.user_id:
-        raise _refused(token, Reason.UNKNOWN_USER)
 
 
 def authenticate_synchronously(token: str | None) -> Caller:

@@ -31,27 +31,22 @@ class _Reader:
     is_same_in_binary: bool
 
     def objects(self, row: Sequence[Any]) -> tuple[Inbox, Notification]:
-        found = []
-        begin = 0
-        for model, columns in (
-            (Inbox, self.inbox),
-            (Notification, self.notification),
-            (get_user_model(), self.sender),
-        ):
-            end = begin + len(columns.names)
-            # The key comes first in each; without a row, it is NULL.
-            has_row = row[begin] is not None
-            values = columns.values(row[begin:end]) if has_row else None
-            found.append(
-                None if values is None else model.from_db(self.alias, columns.attributes, values)
-            )
-            begin = end
-        inbox, notification, sender = found
-        if not isinstance(inbox, Inbox) or not isinstance(notification, Notification):
+        second = len(self.inbox.names)
+        third = second + len(self.notification.names)
+        inbox = self._object(Inbox, self.inbox, row[:second])
+        notification = self._object(Notification, self.notification, row[second:third])
+        if inbox is None or notification is None:
             raise NotFound("You have no such notification.")
+        sender = self._object(get_user_model(), self.sender, row[third:])
         if sender is not None:
             _SENDER.set_cached_value(notification, sender)
         return inbox, notification
+
+    def _object(self, model: Any, columns: Columns, values: Sequence[Any]) -> Any:
+        """Return the object of a row; None without one. The key comes first, and is NULL then."""
+        if values[0] is None:
+            return None
+        return model.from_db(self.alias, columns.attributes, columns.values(values))
 
 
 _SENDER: Any = Notification._meta.get_field("sender")

@@ -32,8 +32,8 @@ BUGS = (
         name="known-of-another-user",
         breaks="A token reads the inbox of the user who had its name before.",
         file=f"{INBOX}/identity/callers.py",
-        original="if user_id != known.user_id:",
-        replacement="if not user_id:",
+        original="if result.user_id != known.user_id:",
+        replacement="if not result.user_id:",
         caught_by=(
             f"{REQUESTS}::TestKnownTokens::test_a_name_that_another_user_has_by_now_is_not_theirs",
         ),
