@@ -43,8 +43,9 @@ class Proxy:
 
     async def forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Forward one connection in both directions."""
+        self._lines.add(writer)
         inner = await asyncio.open_connection("127.0.0.1", self._server.port)
-        self._lines |= {writer, inner[1]}
+        self._lines.add(inner[1])
         with suppress(ConnectionError):
             await asyncio.gather(self._copy(reader, inner[1]), self._copy(inner[0], writer))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -27,6 +26,7 @@ class Relay:
         self._thread = threading.Thread(target=self._run, name="relay", daemon=True)
         self._started = threading.Event()
         self._stopping = asyncio.Event()
+        self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._route = Route(target if isinstance(target, int) else str(target))
         self.port = 0
 
@@ -80,12 +80,24 @@ class Relay:
         self.port = server.sockets[0].getsockname()[1]
         self._started.set()
         await self._stopping.wait()
+        # What was accepted a moment ago is a task of asyncio's own until it comes to `_accept`, and asyncio loses its
+        # socket where the server closes meanwhile.
+        while asyncio.all_tasks() - {asyncio.current_task()}:
+            for task in self._connections:
+                task.cancel()
+            await asyncio.sleep(0)
         server.close()
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        # What is open at the end is cancelled with the loop; asyncio would log a traceback for each.
-        with suppress(asyncio.CancelledError):
-            await self._handle(reader, writer)
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._handle(reader, writer))
+        self._connections[task] = writer
+        # Not in the task: one that is cancelled before its first step does nothing at all.
+        task.add_done_callback(self._end)
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        self._connections.pop(task).transport.abort()
+        if not task.cancelled():
+            task.result()
 
     async def _handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await self._route.accept(reader, writer)
