@@ -22,7 +22,6 @@ from live_inbox.errors import InvalidInput
 from live_inbox.lane_threads import DatabaseTimeout
 from live_inbox.lanes import Lane
 from live_inbox.name_columns import has_names_of_django
-from live_inbox.request_threads import LONG_LIST
 
 if TYPE_CHECKING:
     # It relies on internals of graphql-core.
@@ -32,8 +31,7 @@ MOST = 8
 """Lists of one reading: a thread computes for two milliseconds at most for as many of a hundred."""
 
 MOST_OF_USER = 2
-"""Lists of one user that wait for a reading, or are read; others of theirs have turns of their own. One, if it is long:
-it makes those wait who are read with it."""
+"""Lists of one user that wait for a reading, or are read; others of theirs have turns of their own."""
 
 SLOW_SECONDS = 0.05
 """After so long, the next reading no longer waits for one."""
@@ -67,8 +65,7 @@ class ListBatches:
         asked = query.list_arguments
         if asked is None or not asked.is_newest or query.wants_viewer:
             return False
-        most = 1 if asked.limit > LONG_LIST else MOST_OF_USER
-        is_free = self._asked[user_id] < most
+        is_free = self._asked[user_id] < MOST_OF_USER
         return is_free and has_names_of_django() and not is_for_thread_of_caller()
 
     async def ask(self, query: CompiledQuery, user_id: str) -> Answer:
