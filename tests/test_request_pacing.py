@@ -10,7 +10,7 @@ import pytest
 
 from live_inbox.client_addresses import parse_networks
 from live_inbox.limits.rate import NANOSECONDS, RateLimit
-from live_inbox_site.request_pacing import RequestPacing
+from live_inbox_site.request_pacing import AddressRates, ChargedRequests, RequestPacing
 from tests.virtual_time import VirtualTimeLoop
 
 pytestmark = pytest.mark.stack("embedded")
@@ -21,17 +21,18 @@ ATTACKER, OTHER, MONITORING = "192.0.2.1", "192.0.2.2", "10.0.0.9"
 class Served:
     """An application behind the pacing, on virtual time."""
 
-    def __init__(self, rate: str = "10/second burst 5") -> None:
+    def __init__(self, rate: str = "10/second burst 5", *, more: int = 0) -> None:
         self.loop = VirtualTimeLoop()
         self.moments: list[tuple[str, float]] = []
         """Each request that the application got: its address, and when."""
         self.statuses: list[int] = []
-        self.pacing = RequestPacing(
-            self._application,
+        rates = AddressRates(
             RateLimit.parse(rate),
             parse_networks(["10.0.0.0/8"]),
             clock=lambda: int(self.loop.time() * NANOSECONDS),
         )
+        served: Any = ChargedRequests(self._application, rates, more) if more else self._application
+        self.pacing = RequestPacing(served, rates)
 
     async def _application(self, scope: Any, receive: Any, send: Any) -> None:
         self.moments.append((scope["client"][0], round(self.loop.time(), 3)))
@@ -64,6 +65,16 @@ def test_beyond_the_burst_requests_come_at_the_rate() -> None:
     served.all([served.request(ATTACKER) for _ in range(8)])
     assert [moment for _, moment in served.moments] == [0, 0, 0, 0, 0, 0.1, 0.2, 0.3]
     assert served.statuses == []
+
+
+def test_what_costs_more_takes_more_of_the_rate() -> None:
+    served = Served("10/second burst 2", more=3)
+    served.all([served.request(ATTACKER) for _ in range(3)])
+    # Each takes 4 when it begins: the first two of the burst, and two that the next one waits for.
+    assert [moment for _, moment in served.moments] == [0, 0.3, 0.4]
+    served = Served("1/hour", more=3)
+    served.all([served.request(MONITORING) for _ in range(20)])
+    assert {moment for _, moment in served.moments} == {0.0}
 
 
 def test_others_do_not_wait_behind_them() -> None:

@@ -621,8 +621,8 @@ class InboxSettings(BaseModel):
     operation_rate: str = Field(
         "100/second burst 500",
         description="Rate limit for one user's GraphQL operations, over HTTP and on sockets together, in all "
-        "processes. New documents and costly operations count several times. Services have `SERVICE_SEND_RATE` "
-        "instead.",
+        "processes. A document that is new to the process counts as ten, and more if it is long or costly. Services "
+        "have `SERVICE_SEND_RATE` instead.",
     )
     anonymous_operation_rate: str = Field(
         "20/second burst 200",

@@ -34,13 +34,14 @@ class HealthMiddleware:
 
     def __call__(self, request: HttpRequest) -> Any:
         """Return the response, or on an event loop an awaitable of it."""
-        view = _views(settings.ROOT_URLCONF).get(request.path_info)
+        view = health_views(settings.ROOT_URLCONF).get(request.path_info)
         if view is None:
             return self._get_response(request)
-        return _answer(view, request) if self._is_async else async_to_sync(_answer)(view, request)
+        return answer(view, request) if self._is_async else async_to_sync(answer)(view, request)
 
 
-async def _answer(view: View, request: HttpRequest) -> HttpResponse:
+async def answer(view: View, request: HttpRequest) -> HttpResponse:
+    """Return the response of a health endpoint, with the headers that all of them have."""
     response = await view(request)
     response.headers["Cache-Control"] = "no-store"
     # Else it comes in chunks, also to probes of HTTP/1.0, which know none.
@@ -50,8 +51,8 @@ async def _answer(view: View, request: HttpRequest) -> HttpResponse:
 
 
 @lru_cache(maxsize=4)
-def _views(urlconf: str) -> Mapping[str, View]:
-    """Return the view at each path of the project."""
+def health_views(urlconf: str) -> Mapping[str, View]:
+    """Return the view of each health endpoint that the project has, by its path in the project."""
     found: dict[str, View] = {}
     for name, view in VIEWS.items():
         try:

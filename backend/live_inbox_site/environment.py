@@ -131,7 +131,8 @@ class SiteSettings(InboxSettings, BaseSettings):
     request_rate: Annotated[str, AfterValidator(_rate)] = Field(
         "100/second burst 50",
         description="Rate of the HTTP requests of one address; counted in each process. Requests beyond it wait, for "
-        "10 seconds at most.",
+        "10 seconds at most. What Django or a health endpoint answers counts as four: pages, forms, GraphQL without a "
+        "token in `Authorization`.",
     )
     sign_in_rate_per_address: Annotated[str, AfterValidator(_rate)] = Field(
         "60/minute burst 100",

@@ -15,6 +15,10 @@ from live_inbox.limits.exchange import ExchangedLimiter
 from live_inbox.services.rates import limiter
 from live_inbox_graphql.context import Context, address_of
 
+NEW_DOCUMENT = 10
+"""What an operation whose document is new takes of the allowance: even a short one takes as long to parse and validate
+as ten that are known take in all."""
+
 CHARACTERS_EACH = 256
 """Of a new document, so many take one more of the allowance."""
 

@@ -18,6 +18,7 @@ from live_inbox.internals.strawberry_schema import core_schema, validate_documen
 from live_inbox_graphql.compiled.loading import compilers
 from live_inbox_graphql.compiled.rendering import CompiledSubscription
 from live_inbox_graphql.document_thread import MOST_INLINE, DocumentThread
+from live_inbox_graphql.document_turns import turn_of_document
 from live_inbox_graphql.documents import (
     DocumentCache,
     Documents,
@@ -27,7 +28,7 @@ from live_inbox_graphql.documents import (
 from live_inbox_graphql.errors import as_clients_see, is_about_request
 from live_inbox_graphql.introspection import without_suggestions
 from live_inbox_graphql.messages import OperationRequest
-from live_inbox_graphql.operation_rate import CHARACTERS_EACH
+from live_inbox_graphql.operation_rate import CHARACTERS_EACH, NEW_DOCUMENT
 from live_inbox_graphql.persisted_documents import PersistedDocuments
 
 if TYPE_CHECKING:
@@ -76,15 +77,19 @@ class ServedSchema:
     def weight(self, text: str) -> int:
         """Return what a document takes of its caller's allowance: more if it has to be parsed and validated."""
         is_known = self._has_extensions or self._cache.get(text) is not None
-        return 1 if is_known else 1 + len(text) // CHARACTERS_EACH
+        return 1 if is_known else NEW_DOCUMENT + len(text) // CHARACTERS_EACH
 
     async def examine(self, text: str) -> None:
-        """Have a long document that is new parsed and checked in a thread; what follows finds the result.
+        """Have a document that is new parsed and checked in a thread, or wait for its turn if it is short.
 
-        A project's extensions may parse and validate in ways of their own, so with any of them Strawberry does it.
+        What follows finds the result, or parses and checks it at once. A project's extensions may do so in ways of
+        their own, so with any of them Strawberry does it.
         """
-        is_inline = len(text) <= MOST_INLINE or self._has_extensions or validate_document is None
-        if not is_inline and not self._cache.has_examined(text):
+        if self._has_extensions or validate_document is None or self._cache.has_examined(text):
+            return
+        if len(text) <= MOST_INLINE:
+            await turn_of_document()
+        else:
             self._cache.note(text, await self._thread.examine(text))
 
     def is_subscription(self, request: OperationRequest) -> bool:

@@ -202,7 +202,9 @@ async def _answer(post: TokenPost, accept: str, receive: Receive) -> Answer:
         if answer is not None:
             return answer
     context = Context(caller=caller, request=ScopeRequest(post.scope, caller))
-    return await answer_operation(schema, "POST", parameters, context, media_type)
+    return await answer_operation(
+        schema, "POST", parameters, context, media_type, is_paid=known is not None
+    )
 
 
 async def _answer_known(
@@ -212,7 +214,10 @@ async def _answer_known(
     parameters: Parameters,
     media_type: str,
 ) -> tuple[Caller | None, Answer | None]:
-    """Answer an operation that is compiled; its account is read with what it asks for. Else return the caller alone."""
+    """Take an operation of the caller's allowance; if it is compiled, answer it.
+
+    Its account is then read with what it asks for. Else return the caller alone.
+    """
     scopes = known.verified.scopes
     mutation = None
     try:
@@ -221,7 +226,7 @@ async def _answer_known(
         # A new document is paid before it is parsed.
         is_known = schema.has_checked(query)
         compiled = schema.compiled_query(*asked) if is_known else None
-        # What the scopes forbid is left to graphql-core, and is paid there.
+        # What the scopes forbid is left to graphql-core.
         if compiled is not None and not allows(scopes, Right.READ):
             compiled = None
         elif compiled is None and is_known:
@@ -229,9 +234,8 @@ async def _answer_known(
             if mutation is not None and not (mutation.calls and may_mutate(mutation, scopes)):
                 mutation = None
         chosen = compiled or mutation
-        if chosen is not None:
-            weight = schema.weight(query) + chosen.extra_weight
-            take_operation_of(known.user_id, scopes, weight)
+        weight = schema.weight(query) + (chosen.extra_weight if chosen else 0)
+        take_operation_of(known.user_id, scopes, weight)
     except (GraphQLError, RateLimited) as error:
         return None, answer_result(refused(error), media_type)
     if mutation is not None:

@@ -193,6 +193,25 @@ class TestExamining:
         await own.examine(known)
         assert held.begun == [known]
 
+    async def test_short_documents_have_a_turn_of_the_loop_each(self) -> None:
+        own, ends = build(), list[int]()
+        now = 0
+
+        async def follow() -> None:
+            nonlocal now
+            while True:
+                await asyncio.sleep(0)
+                now += 1
+
+        async def examine(number: int) -> None:
+            await own.examine(f"{{ a{number}: __typename }}")
+            ends.append(now)
+
+        following = asyncio.create_task(follow())
+        await asyncio.gather(*(examine(number) for number in range(5)))
+        following.cancel()
+        assert len(set(ends)) == 5
+
     async def test_what_is_refused_is_examined_once(self, held: Examined) -> None:
         own = build()
         held.may_go_on.set()

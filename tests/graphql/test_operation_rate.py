@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import AsyncRequestFactory
 
-from live_inbox_graphql.operation_rate import CHARACTERS_EACH, COST_EACH
+from live_inbox_graphql.operation_rate import CHARACTERS_EACH, COST_EACH, NEW_DOCUMENT
 from live_inbox_graphql.view import GraphQLView
 from tests.changed_settings import changed_settings
 from tests.graphql.graphql_server import Client
@@ -17,6 +17,7 @@ from tests.graphql.http_client import bearer, post
 from tests.graphql.own_schema import schema
 
 ASK = {"query": "{ __typename }"}
+LIST_OF_100 = {"query": "{ notifications(first: 100) { position } }"}
 
 
 async def statuses(count: int, body: object, **headers: str) -> list[int]:
@@ -24,13 +25,17 @@ async def statuses(count: int, body: object, **headers: str) -> list[int]:
 
 
 @pytest.fixture
-def slow(configure: Callable[..., None]) -> None:
-    """Allowances of ten, which practically never fill up again."""
+async def slow(configure: Callable[..., None]) -> None:
+    """Allowances of ten, which practically never fill up again. What the tests ask for is known already."""
     configure(
         OPERATION_RATE="1/day burst 10",
         ANONYMOUS_OPERATION_RATE="2/day burst 5",
         SERVICE_SEND_RATE="3/day burst 20",
     )
+    for number, body in enumerate((ASK, LIST_OF_100)):
+        service = await User.objects.acreate(username=f"service {number}")
+        token = bearer(service, "notifications:send-to-anyone", "notifications:read")
+        assert await statuses(1, body, Authorization=token) == [200]
 
 
 async def test_over_http(slow: None, alice: User, bob: User) -> None:
@@ -76,6 +81,8 @@ async def test_an_address_is_that_of_the_client_behind_trusted_proxies() -> None
         return status
 
     with changed_settings(TRUSTED_PROXIES=["1"], ANONYMOUS_OPERATION_RATE="1/day burst 3"):
+        # Whatever it takes, the document is known from now on.
+        assert await status("192.0.2.1") == 200
         found = [await status(f"2001:db8:77::{number}") for number in range(4)]
         assert found == [200, 200, 200, 429]
         assert await status("2001:db8:78::1") == 200
@@ -83,25 +90,36 @@ async def test_an_address_is_that_of_the_client_behind_trusted_proxies() -> None
 
 
 @pytest.mark.parametrize("fast_path", [True], ids=["fast_path"])
-async def test_sockets_take_of_the_same(slow: None, client: Client, alice: User) -> None:
-    await client.start("events", "subscription { notificationEvents { position } }")
-    for _ in range(4):
-        assert "errors" not in await client.ask("{ __typename }")
-    assert await statuses(6, ASK, Authorization=bearer(alice)) == [200] * 5 + [429]
-    await client.start("1", "{ __typename }")
-    answer = await client.receive()
-    assert (answer["id"], answer["type"]) == ("1", "error")
-    assert "RATE_LIMITED" in str(answer["payload"])
+async def test_sockets_take_of_the_same(client: Client, alice: User) -> None:
+    with changed_settings(OPERATION_RATE="1/day burst 30"):
+        # Each of the two documents is new.
+        await client.start("events", "subscription { notificationEvents { position } }")
+        for _ in range(4):
+            assert "errors" not in await client.ask("{ __typename }")
+        assert await statuses(8, ASK, Authorization=bearer(alice)) == [200] * 7 + [429]
+        await client.start("1", "{ __typename }")
+        answer = await client.receive()
+        assert (answer["id"], answer["type"]) == ("1", "error")
+        assert "RATE_LIMITED" in str(answer["payload"])
 
 
-async def test_new_documents_and_costly_operations_count_more(slow: None, alice: User) -> None:
+async def test_a_new_document_counts_as_ten_known_ones(slow: None, alice: User) -> None:
     headers = {"Authorization": bearer(alice)}
-    new = [{"query": "{ __typename } #" + f"{number:04}" * CHARACTERS_EACH} for number in range(3)]
-    assert [(await post(body, **headers)).status_code for body in new] == [200, 200, 429]
+    with changed_settings(OPERATION_RATE="1/day burst 31"):
+        new = [{"query": f"{{ __typename }} # {number}"} for number in range(3)]
+        assert [await statuses(1, body, **headers) for body in new] == [[200]] * 3
+        assert NEW_DOCUMENT == 10
+        assert await statuses(2, new[0], **headers) == [200, 429]
+
+
+async def test_a_long_new_document_counts_more(slow: None, alice: User) -> None:
+    headers = {"Authorization": bearer(alice)}
+    with changed_settings(OPERATION_RATE="1/day burst 31"):
+        new = [{"query": "{ __typename } #" + f"{n:05}" * CHARACTERS_EACH} for n in range(3)]
+        assert [await statuses(1, body, **headers) for body in new] == [[200], [200], [429]]
 
 
 async def test_costly_operations_count_more(slow: None, alice: User) -> None:
     headers = {"Authorization": bearer(alice)}
-    list_of_100 = {"query": "{ notifications(first: 100) { position } }"}
     assert 2000 // COST_EACH == 4
-    assert await statuses(3, list_of_100, **headers) == [200, 200, 429]
+    assert await statuses(3, LIST_OF_100, **headers) == [200, 200, 429]

@@ -447,7 +447,8 @@ class TestKnownTokens:
         self, alice: User
     ) -> None:
         token = bearer(alice, "notifications:send")
-        with changed_settings(OPERATION_RATE="1/hour burst 6"):
+        # The document is new, which takes 10.
+        with changed_settings(OPERATION_RATE="1/hour burst 15"):
             statuses = [(await answered(token, VIEWER)).status_code for _ in range(7)]
         assert statuses == [200] * 6 + [429]
 
@@ -467,6 +468,27 @@ class TestKnownTokens:
             response = await answered(token, json.dumps({"query": new}))
             assert response.status_code == 429
             assert not configured_schema().has_checked(new)
+
+    async def test_what_exceeds_the_allowance_is_refused_before_the_account_is_read(
+        self, alice: User, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        token = bearer(alice)
+        with changed_settings(OPERATION_RATE="1/day burst 10"):
+            assert (await answered(token)).status_code == 200
+
+            def read(*_: Any) -> None:
+                raise AssertionError
+
+            monkeypatch.setattr("live_inbox_graphql.token_requests.caller_with_known", read)
+            for number in range(2):
+                new = json.dumps({"query": f"{{ new{number}: viewer {{ id }} }}"})
+                assert (await answered(token, new)).status_code == 429
+
+    async def test_an_operation_is_taken_of_the_allowance_once(self, alice: User) -> None:
+        token = bearer(alice)
+        with changed_settings(OPERATION_RATE="1/day burst 14"):
+            for status in (200, 200, 200, 200, 200, 429):
+                assert (await answered(token, PREFERENCES)).status_code == status
 
 
 class TestBodies:

@@ -77,6 +77,14 @@ class KeyedLimiter:
             self._evict(now)
             return wait / NANOSECONDS
 
+    def charge(self, key: Hashable, cost: int) -> None:
+        """Take `cost` from the allowance of `key`, whatever is left: whoever reserves next waits for it."""
+        with self._lock:
+            now = self._clock()
+            self._full_at[key] = self.limit.granted(self._full_at.get(key, 0), now, cost)
+            self._full_at.move_to_end(key)
+            self._evict(now)
+
     def _evict(self, now: int) -> None:
         for _ in range(_REMOVED_PER_CHECK):
             oldest = next(iter(self._full_at))
