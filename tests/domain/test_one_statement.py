@@ -10,15 +10,17 @@ from functools import partial
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import User, UserManager
 from django.db import connection, connections, transaction
+from django.db.models import QuerySet
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from live_inbox import services
 from live_inbox.delivery.position import ORIGIN
-from live_inbox.errors import Conflict, NotFound
+from live_inbox.errors import Conflict, InvalidInput, NotFound
 from live_inbox.maintenance.repair import check_inboxes
+from live_inbox.models import Inbox, Notification
 from live_inbox.services import Changed, Sent, one_statement
 from live_inbox.services.inbox_rows import read_with_notification
 from live_inbox.statement_timing import label_of
@@ -141,24 +143,67 @@ def test_a_key_is_compared_with_what_was_given(alice: User, bell: RememberingDoo
             send("Bo")
 
 
-def test_each_takes_two_statements_and_no_transaction(
-    alice: User, bell: RememberingDoorbell
-) -> None:
-    def statements(work: Callable[[], object]) -> list[str]:
-        with CaptureQueriesContext(connection) as captured:
-            work()
-        return [label_of(query["sql"]) for query in captured.captured_queries]
+def statements(work: Callable[[], object]) -> list[str]:
+    with CaptureQueriesContext(connection) as captured:
+        work()
+    return [label_of(query["sql"]) for query in captured.captured_queries]
 
+
+def test_each_takes_one_or_two_statements_and_no_transaction(
+    alice: User, bob: User, bell: RememberingDoorbell
+) -> None:
     send = partial(services.send, recipient_id=alice.pk, title="x")
     notification = send().notification
     assert notification is not None
     own: dict[str, Any] = {"user_id": alice.pk, "notification_id": notification.pk}
-    assert statements(send) == ["SELECT user", "send"]
+    assert statements(send) == ["send"]
+    assert statements(partial(send, sender_id=bob.pk, known=bob)) == ["send"]
+    # Whose name the notification shows.
+    assert statements(partial(send, sender_id=bob.pk)) == ["SELECT user", "send"]
     assert statements(lambda: services.mark_read(**own)) == ["SELECT notification", "mark"]
     # Nothing is to be written.
     assert statements(lambda: services.mark_read(**own)) == ["SELECT notification"]
     with transaction.atomic():
         assert "mark" not in statements(lambda: services.mark_unread(**own))
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_the_database_finds_out_that_there_is_no_such_recipient(
+    alice: User, bell: RememberingDoorbell, known: bool
+) -> None:
+    send = partial(services.send, recipient_id=alice.pk + 1, title="x")
+    if known:
+        send = partial(send, sender_id=alice.pk, known=alice, idempotency_key="k")
+
+    def refused() -> None:
+        with pytest.raises(InvalidInput, match=r"^There is no such user\.$") as caught:
+            send()
+        assert caught.value.field == "recipient_id"
+
+    found = statements(refused)
+    assert "send" in found
+    assert found[-1] == "SELECT user"
+    assert bell.rings == []
+    assert not Inbox.objects.exists()
+    assert not Notification.objects.exists()
+    # The connection works, and so does the key.
+    assert isinstance(send(recipient_id=alice.pk), Sent)
+
+
+def test_who_is_hidden_by_the_manager_gets_nothing(
+    alice: User, bell: RememberingDoorbell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Active(UserManager[User]):
+        def get_queryset(self) -> QuerySet[User]:
+            return super().get_queryset().filter(is_active=True)
+
+    hiding = Active()
+    hiding.model = User
+    monkeypatch.setattr(User._meta, "default_manager", hiding)
+    User.objects.filter(pk=alice.pk).update(is_active=False)
+    with pytest.raises(InvalidInput, match=r"^There is no such user\.$"):
+        services.send(recipient_id=alice.pk, title="x")
+    assert not Notification.objects.exists()
 
 
 class Waiting:

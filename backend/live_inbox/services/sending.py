@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Unpack
 
+from django.contrib.auth import get_user_model
 from django.db import IntegrityError
 
 from live_inbox import database
@@ -21,6 +22,7 @@ from live_inbox.content import (
 )
 from live_inbox.declared_types import declared_type
 from live_inbox.errors import Conflict, InvalidInput
+from live_inbox.identity.user_lookup import has_plain_rows
 from live_inbox.models import Notification, ScheduledSend
 from live_inbox.services import one_statement
 from live_inbox.services.given_content import GivenContent, read_given
@@ -29,7 +31,7 @@ from live_inbox.services.recipient_content import content_for
 from live_inbox.services.results import Sent
 from live_inbox.services.scheduling import find_scheduled, schedule
 from live_inbox.services.send_counting import count_sends
-from live_inbox.services.users import load_users, user_key
+from live_inbox.services.users import load_sender, load_users, user_key
 
 
 @count_sends
@@ -111,14 +113,24 @@ class _Order:
 
     def draft(self) -> Notification:
         """Return the notification, unsaved. Raises InvalidInput for users who do not exist: it reads them."""
-        sender = load_users(self.recipient_id, self.sender_id, self.known)
+        return self._of(load_users(self.recipient_id, self.sender_id, self.known))
+
+    def draft_for_anybody(self) -> Notification:
+        """Do so for a recipient whom the database refuses at once if there is no such user."""
+        if not has_plain_rows(get_user_model()._default_manager):
+            # Who is hidden by the project's manager is no user for us, and one for the database.
+            return self.draft()
+        is_known = self.known is not None and self.known.pk == self.sender_id
+        return self._of(self.known if is_known else load_sender(self.sender_id))
+
+    def _of(self, sender: Any) -> Notification:
         return unsaved(self.content, sender, self.created_at or self.now, self.digest)
 
 
 @one_statement.in_one_statement
 def _send_in_one_statement(order: _Order) -> Sent | None:
     declared = declared_type(order.content.type)
-    notification = order.draft()
+    notification = order.draft_for_anybody()
     event = one_statement.add(
         notification,
         order.recipient_id,

@@ -107,7 +107,7 @@ def load_sender(sender_id: Any) -> Any:
     """Return the sender, or None without one; raise InvalidInput if there is no such user."""
     if sender_id is None:
         return None
-    sender = database.queryset(get_user_model()).filter(pk=sender_id).first()
-    if sender is None:
+    found = users_with({sender_id})
+    if not found:
         raise InvalidInput("There is no such user.", field="sender_id")
-    return sender
+    return found[0]
