@@ -13,9 +13,17 @@ from django.test import AsyncClient
 
 from live_inbox import services
 from live_inbox.database_threads import in_database_thread
-from live_inbox.identity.callers import Caller, call_with_known, known_token, recent_checks
+from live_inbox.identity.callers import (
+    Caller,
+    authenticate,
+    call_with_known,
+    known_token,
+    recent_checks,
+)
+from live_inbox.identity.errors import AuthenticationFailed, Reason
 from live_inbox.identity.issuing import issue_token
 from live_inbox.identity.revocation import revoke_token, revoke_tokens
+from live_inbox.identity.tokens import TokenVerifier
 from live_inbox.internals import psycopg_rows
 from live_inbox.models import Notification
 from live_inbox.request_threads import Use
@@ -468,6 +476,23 @@ class TestKnownTokens:
             response = await answered(token, json.dumps({"query": new}))
             assert response.status_code == 429
             assert not configured_schema().has_checked(new)
+
+    async def test_sockets_do_not_verify_a_known_token_again(
+        self, alice: User, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        text = issue_token(alice, ttl_seconds=60)
+        assert (await answered(f"Bearer {text}")).status_code == 200
+
+        def verify(*_: Any, **__: Any) -> None:
+            raise AssertionError
+
+        monkeypatch.setattr(TokenVerifier, "verify", verify)
+        assert (await authenticate(text)).user_id == str(alice.pk)
+        # The account is another matter.
+        await User.objects.filter(pk=alice.pk).aupdate(is_active=False)
+        with pytest.raises(AuthenticationFailed) as caught:
+            await authenticate(text)
+        assert caught.value.reason is Reason.INACTIVE
 
     async def test_what_exceeds_the_allowance_is_refused_before_the_account_is_read(
         self, alice: User, monkeypatch: pytest.MonkeyPatch
