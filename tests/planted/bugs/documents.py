@@ -43,9 +43,29 @@ BUGS = (
         name="long-documents-on-the-loop",
         breaks="Somebody's long documents hold up everybody.",
         file=f"{GRAPHQL}/served_schema.py",
-        original="is_inline = len(text) <= MOST_INLINE or",
-        replacement="is_inline = len(text) >= 0 or",
+        original="if len(text) <= MOST_INLINE:",
+        replacement="if len(text) >= 0:",
         caught_by=("tests/graphql/test_document_thread.py::TestWays::test_requests",),
+    ),
+    PlantedBug(
+        name="short-documents-all-at-once",
+        breaks="Somebody's short new documents hold up everybody when many come at once.",
+        file=f"{GRAPHQL}/document_turns.py",
+        original="        await asyncio.sleep(0)\n",
+        replacement="        pass\n",
+        caught_by=(
+            "tests/graphql/test_document_thread.py::TestExamining::test_short_documents_have_a_turn_of_the_loop_each",
+        ),
+    ),
+    PlantedBug(
+        name="new-documents-as-cheap-as-known-ones",
+        breaks="A user may have a hundred new documents a second parsed.",
+        file=f"{GRAPHQL}/served_schema.py",
+        original="else NEW_DOCUMENT + len(text)",
+        replacement="else 1 + len(text)",
+        caught_by=(
+            "tests/graphql/test_operation_rate.py::test_a_new_document_counts_as_ten_known_ones",
+        ),
     ),
     PlantedBug(
         name="documents-in-cycles",

@@ -309,6 +309,36 @@ BUGS = (
         stack="production",
     ),
     PlantedBug(
+        name="refused-after-the-account-is-read",
+        breaks="What exceeds a user's allowance still costs a look-up of the account.",
+        file=f"{GRAPHQL}/token_requests.py",
+        original="        take_operation_of(known.user_id, scopes, weight)\n",
+        replacement="        if chosen is not None:\n            take_operation_of(known.user_id, scopes, weight)\n",
+        caught_by=(
+            "tests/graphql/test_token_requests.py::TestKnownTokens"
+            "::test_what_exceeds_the_allowance_is_refused_before_the_account_is_read",
+        ),
+    ),
+    PlantedBug(
+        name="pages-as-cheap-as-lists",
+        breaks="One address may have a hundred pages a second rendered.",
+        file="backend/live_inbox_site/request_pacing.py",
+        original="            self._rates.charge(scope, self._cost)\n",
+        replacement="            pass\n",
+        caught_by=("tests/test_request_pacing.py::test_what_costs_more_takes_more_of_the_rate",),
+    ),
+    PlantedBug(
+        name="sent-to-hidden-users",
+        breaks="Who is hidden by the manager of the project's users gets notifications.",
+        file=f"{INBOX}/services/sending.py",
+        original="if not has_plain_rows(get_user_model()._default_manager):",
+        replacement="if get_user_model()._default_manager is None:",
+        caught_by=(
+            "tests/domain/test_one_statement.py::test_who_is_hidden_by_the_manager_gets_nothing",
+        ),
+        stack="production",
+    ),
+    PlantedBug(
         name="long-lists-of-one-user-at-once",
         breaks="One user's long lists keep several threads computing.",
         file=f"{INBOX}/request_threads.py",
