@@ -31,6 +31,7 @@ class Socket(asyncio.Protocol):
         "_receiver",
         "_rest",
         "_transport",
+        "close_code",
         "ready",
     )
 
@@ -41,6 +42,8 @@ class Socket(asyncio.Protocol):
         self._rest = b""
         self._is_open = False
         self._transport: asyncio.Transport | None = None
+        self.close_code: int | None = None
+        """With which the server has closed the socket, if it has."""
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @property
@@ -113,6 +116,7 @@ class Socket(asyncio.Protocol):
             self._transport.write(frame(payload, PONG))
         elif opcode == CLOSE:
             self._rest = payload
+            self.close_code = int.from_bytes(payload[:2], "big")
             self.close()
 
     def _answer(self, messages: Iterable[bytes]) -> None:
@@ -127,25 +131,35 @@ class Socket(asyncio.Protocol):
         self.close()
 
 
+async def open_socket(
+    address: tuple[str, int],
+    client_protocol: ClientProtocol,
+    receiver: Receiver,
+    *,
+    source: str | None = None,
+) -> Socket:
+    """Open a socket, and return it when it is subscribed or closed. `source`: the address of the client."""
+    socket = Socket("{}:{}".format(*address), client_protocol, receiver)
+    local = None if source is None else (source, 0)
+    await asyncio.get_running_loop().create_connection(lambda: socket, *address, local_addr=local)
+    await asyncio.wait([socket.ready])
+    return socket
+
+
 async def open_sockets(
     address: tuple[str, int],
     pairs: Sequence[tuple[ClientProtocol, Receiver]],
     *,
     at_a_time: int = OPENING_AT_A_TIME,
-    source: str | None = None,
     seconds: float = OPENING_SECONDS,
 ) -> list[Socket]:
-    """Open sockets, some at a time, and return them when all are subscribed. `source`: the address of the client."""
-    local = None if source is None else (source, 0)
+    """Open sockets, some at a time, and return them when all are subscribed."""
     slots = asyncio.Semaphore(at_a_time)
 
     async def open_one(client_protocol: ClientProtocol, receiver: Receiver) -> Socket:
         async with slots:
-            socket = Socket("{}:{}".format(*address), client_protocol, receiver)
-            await asyncio.get_running_loop().create_connection(
-                lambda: socket, *address, local_addr=local
-            )
-            await socket.ready
+            socket = await open_socket(address, client_protocol, receiver)
+            socket.ready.result()
             return socket
 
     async with asyncio.timeout(seconds), asyncio.TaskGroup() as group:

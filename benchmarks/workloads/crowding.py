@@ -23,7 +23,10 @@ MINUTE = 60.0
 
 
 async def crowd(make: Callable[..., Product], sockets: int, seconds: float) -> dict[str, float]:
-    """Open sockets of as many users; return memory and processor time for each, and for a minute of heartbeats."""
+    """Open sockets of as many users; return memory and processor time for each, and for a minute of heartbeats.
+
+    `retries` counts sockets that the server has closed with 1013, which were opened anew.
+    """
     processes = -(-sockets // SOCKETS_EACH)
     peer = make(sockets, workers=processes, settings={"DATABASE_THREADS": DATABASE_THREADS})
     clients: list[Writer] = []
@@ -46,8 +49,10 @@ async def crowd(make: Callable[..., Product], sockets: int, seconds: float) -> d
         connected = [await client.request("connected") for client in clients]
         if sum(connected) != sum(opened):
             raise RuntimeError(f"{sum(opened) - sum(connected)} sockets were closed meanwhile.")
+        retries = [await client.request("retries") for client in clients]
         return {
             "sockets": sum(opened),
+            "retries": sum(retries),
             "processes": processes,
             "kilobytes": memory / sum(opened) / 1000,
             "gigabytes": memory / 1e9,
