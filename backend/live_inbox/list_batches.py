@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
 from live_inbox import selectors
@@ -22,10 +22,9 @@ from live_inbox.errors import InvalidInput
 from live_inbox.lane_threads import DatabaseTimeout
 from live_inbox.lanes import Lane
 from live_inbox.name_columns import has_names_of_django
+from live_inbox.selectors.lists import Page
 
-if TYPE_CHECKING:
-    # It relies on internals of graphql-core.
-    from live_inbox_graphql.compiled.queries import CompiledQuery
+T = TypeVar("T")
 
 MOST = 8
 """Lists of one reading: a thread computes for two milliseconds at most for as many of a hundred."""
@@ -38,85 +37,95 @@ SLOW_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class _Question:
-    query: CompiledQuery
+class NewestList(Generic[T]):
+    """The newest of a user's inbox: the arguments of `selectors.newest_pages`, and what is made of the page."""
+
     user_id: str
+    limit: int
+    read: bool | None
+    render: Callable[[Page], T]
+    """Called in the database thread."""
+    fields: frozenset[str] | None = None
 
 
-Answer = bytes | None | Exception
-"""The result; None where graphql-core has to report errors; what reading it has raised."""
+_Answer = tuple[Any, Exception | None]
+"""What was made of the page, or what reading or making it has raised."""
 
 
 class ListBatches:
     """The lists of the newest that are asked for on one event loop."""
 
     def __init__(self) -> None:
-        self._batcher: Batcher[_Question, Answer] = Batcher(
+        self._batcher: Batcher[NewestList[Any], _Answer] = Batcher(
             _read_all, most=MOST, pause=no_pause, slow_seconds=SLOW_SECONDS
         )
         self._asked: Counter[str] = Counter()
 
-    def takes(self, query: CompiledQuery, user_id: str) -> bool:
-        """Whether a query can be answered together with others.
+    def takes(self, user_id: str) -> bool:
+        """Whether a list of a user can be read together with others.
 
-        Not one of a user who has some here already. Nor one for the names of a project's own: it may make them of
-        what is true of one request.
+        Not one of a user who has some here already. Nor any with names of a project's own: it may make them of what
+        is true of one request.
         """
-        asked = query.list_arguments
-        if asked is None or not asked.is_newest or query.wants_viewer:
-            return False
         is_free = self._asked[user_id] < MOST_OF_USER
         return is_free and has_names_of_django() and not is_for_thread_of_caller()
 
-    async def ask(self, query: CompiledQuery, user_id: str) -> Answer:
-        """Return the result for a user. Raises what the database raises, and DatabaseTimeout."""
+    async def ask(self, asked: NewestList[T]) -> T:
+        """Return what is made of the list. Raises what that raises, what the database raises, and DatabaseTimeout."""
         seconds = inbox_settings().database_seconds
-        self._asked[user_id] += 1
+        self._asked[asked.user_id] += 1
         try:
             async with asyncio.timeout(seconds):
-                return await self._batcher.ask(_Question(query, user_id))
+                answer, error = await self._batcher.ask(asked)
         except TimeoutError:
             raise DatabaseTimeout(seconds, was_slow=True) from None
         finally:
-            self._asked[user_id] -= 1
-            if not self._asked[user_id]:
-                del self._asked[user_id]
+            self._asked[asked.user_id] -= 1
+            if not self._asked[asked.user_id]:
+                del self._asked[asked.user_id]
+        if error is not None:
+            raise error
+        made: T = answer
+        return made
 
 
-async def _read_all(questions: Sequence[_Question]) -> Sequence[Answer]:
-    return await in_lane(Lane.REQUESTS, _answers, questions)
+async def _read_all(lists: Sequence[NewestList[Any]]) -> Sequence[_Answer]:
+    return await in_lane(Lane.REQUESTS, _answers, lists)
 
 
-def _answers(questions: Sequence[_Question]) -> list[Answer]:
-    """Read and encode lists, in a database thread: those that ask for the same columns by one statement."""
+def _answers(lists: Sequence[NewestList[Any]]) -> list[_Answer]:
+    """Read and render lists, in a database thread: those that ask for the same columns by one statement."""
     alike: dict[object, list[int]] = defaultdict(list)
-    for place, question in enumerate(questions):
-        alike[question.query.list_arguments, question.query.selection.attributes].append(place)
-    answers: list[Answer] = [None] * len(questions)
+    for place, asked in enumerate(lists):
+        alike[asked.limit, asked.read, asked.fields].append(place)
+    answers: list[_Answer] = [(None, None)] * len(lists)
     for places in alike.values():
         for place, answer in zip(
-            places, _answers_alike([questions[each] for each in places]), strict=True
+            places, _answers_alike([lists[each] for each in places]), strict=True
         ):
             answers[place] = answer
     return answers
 
 
-def _answers_alike(questions: Sequence[_Question]) -> Sequence[Answer]:
-    query = questions[0].query
-    asked = query.list_arguments
-    assert asked is not None
+def _answers_alike(lists: Sequence[NewestList[Any]]) -> Sequence[_Answer]:
+    first = lists[0]
     try:
         pages = selectors.newest_pages(
-            user_ids=[question.user_id for question in questions],
-            limit=asked.limit,
-            read=asked.filter.read,
-            fields=query.selection.attributes,
+            user_ids=[asked.user_id for asked in lists],
+            limit=first.limit,
+            read=first.read,
+            fields=first.fields,
         )
     except InvalidInput as error:
-        return [error] * len(questions)
-    return [
-        question.query.rendered(None, page) for question, page in zip(questions, pages, strict=True)
-    ]
+        return [(None, error)] * len(lists)
+    return [_rendered(asked, page) for asked, page in zip(lists, pages, strict=True)]
+
+
+def _rendered(asked: NewestList[Any], page: Page) -> _Answer:
+    try:
+        return asked.render(page), None
+    except Exception as error:
+        return None, error
 
 
 def list_batches() -> ListBatches:

@@ -20,11 +20,11 @@ from live_inbox.identity.callers import (
 )
 from live_inbox.identity.known_tokens import KnownToken
 from live_inbox.identity.scopes import Right, allows
+from live_inbox.list_batches import NewestList, list_batches
 from live_inbox.request_threads import Use, in_request_thread
 from live_inbox.services import person
 from live_inbox_graphql import json_text
 from live_inbox_graphql.errors import as_clients_see_exception
-from live_inbox_graphql.list_batches import list_batches
 
 if TYPE_CHECKING:
     # It relies on internals of graphql-core.
@@ -83,14 +83,22 @@ async def _result_without_account(query: CompiledQuery, known: KnownToken) -> by
 
 async def _list(query: CompiledQuery, user_id: str) -> bytes | None:
     """Return the result of a query that needs nothing but a list."""
-    batches = list_batches()
+    asked, batches = query.list_arguments, list_batches()
+    assert asked is not None
     try:
-        if not batches.takes(query, user_id):
+        if not (asked.is_newest and batches.takes(user_id)):
             return await in_request_thread(_use_of(query, user_id), _read_list, query, user_id)
-        answer = await batches.ask(query, user_id)
+        return await batches.ask(
+            NewestList(
+                user_id,
+                asked.limit,
+                asked.filter.read,
+                partial(query.rendered, None),
+                query.selection.attributes,
+            )
+        )
     except Exception as error:
         return _failed(query, error)
-    return _failed(query, answer) if isinstance(answer, Exception) else answer
 
 
 def _use_of(query: CompiledQuery, user_id: str) -> Use:

@@ -13,9 +13,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import OperationalError
 
-from live_inbox import selectors, services
-from live_inbox_graphql import list_batches
-from live_inbox_graphql.list_batches import MOST, MOST_OF_USER
+from live_inbox import list_batches, selectors, services
+from live_inbox.list_batches import MOST, MOST_OF_USER
 from tests.changed_settings import changed_settings
 from tests.graphql.http_client import bearer
 from tests.graphql.test_token_requests import answered

@@ -58,8 +58,10 @@ from live_inbox.json_api.type_messages import (
     PreferenceSet,
     SetPreference,
 )
+from live_inbox.list_batches import NewestList
 from live_inbox.request_threads import BULK, SENT, Use
 from live_inbox.selectors import EVERYTHING
+from live_inbox.selectors.lists import Page
 from live_inbox.selectors.preferences_for_caller import (
     channels_for_caller,
     preference_for_caller,
@@ -243,6 +245,16 @@ def _notification(user_id: object, notification_id: int) -> Performed:
     return messages.notification_details(services.snapshot(found)), sequence
 
 
+def newest_list(caller: Caller, action: Action) -> NewestList[Performed] | None:
+    """Return what an action asks for, if it is the newest of the inbox; made of it is what `perform` returns."""
+    if not isinstance(action, GetNotifications):
+        return None
+    if action.before_id is not None or not action.filter.is_newest:
+        return None
+    limit = min(action.limit, inbox_settings().max_page_size)
+    return NewestList(caller.user_id, limit, action.filter.read, _listed)
+
+
 def _list(user_id: object, action: GetNotifications) -> Performed:
     page = selectors.page(
         user_id=user_id,
@@ -252,6 +264,10 @@ def _list(user_id: object, action: GetNotifications) -> Performed:
         else selectors.rank_of(user_id=user_id, notification_id=action.before_id),
         filter=action.filter,
     )
+    return _listed(page)
+
+
+def _listed(page: Page) -> Performed:
     answer = messages.notifications_list(
         page.notifications,
         total=page.inbox.total_count,

@@ -16,13 +16,15 @@ from live_inbox.events import Event, Reset
 from live_inbox.faults import RecurringFault
 from live_inbox.feed import Following
 from live_inbox.identity.authenticators import fresh_credentials, required_caller
+from live_inbox.identity.callers import Caller
 from live_inbox.identity.errors import AuthenticationFailed
-from live_inbox.json_api.actions import perform, use_of
+from live_inbox.json_api.actions import newest_list, perform, use_of
 from live_inbox.json_api.close_codes import close_frame
 from live_inbox.json_api.failures import Failure
 from live_inbox.json_api.messages import (
     CLIENT_MESSAGES,
     Action,
+    Performed,
     RefreshToken,
     Reload,
     token_expiring,
@@ -30,6 +32,7 @@ from live_inbox.json_api.messages import (
     token_refused,
 )
 from live_inbox.json_api.protocol import JsonProtocol, State
+from live_inbox.list_batches import list_batches
 from live_inbox.request_threads import in_request_thread
 from live_inbox.sockets.session import CloseReason, SocketSession, WireProtocol
 
@@ -185,9 +188,7 @@ class JsonConnection(WireProtocol):
         caller = self._session.caller
         assert caller is not None
         try:
-            answer, sequence = await in_request_thread(
-                use_of(caller, action), perform, caller, action
-            )
+            answer, sequence = await _performed(caller, action)
         except NotificationError as error:
             return Failure.of(error)
         except AuthenticationFailed as error:
@@ -196,6 +197,13 @@ class JsonConnection(WireProtocol):
             return _failure_of(error, _name_of(action))
         self._protocol.action_done(action, answer, sequence=sequence)
         return None
+
+
+async def _performed(caller: Caller, action: Action) -> Performed:
+    newest, batches = newest_list(caller, action), list_batches()
+    if newest is not None and batches.takes(newest.user_id):
+        return await batches.ask(newest)
+    return await in_request_thread(use_of(caller, action), perform, caller, action)
 
 
 _NAMES: dict[type[object], str] = {

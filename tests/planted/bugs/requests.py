@@ -205,7 +205,7 @@ BUGS = (
     PlantedBug(
         name="lists-mixed-up",
         breaks="Of those who ask for their lists at the same moment, some get that of somebody else.",
-        file=f"{GRAPHQL}/list_batches.py",
+        file=f"{INBOX}/list_batches.py",
         original="answers[place] = answer",
         replacement="answers[places[-1] + places[0] - place] = answer",
         caught_by=(
