@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -16,13 +16,14 @@ from django.db.models import QuerySet
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from live_inbox import services
+from live_inbox import database, services
 from live_inbox.delivery.position import ORIGIN
 from live_inbox.errors import Conflict, InvalidInput, NotFound
 from live_inbox.maintenance.repair import check_inboxes
 from live_inbox.models import Inbox, Notification
 from live_inbox.services import Changed, Sent, one_statement
 from live_inbox.services.inbox_rows import read_with_notification
+from live_inbox.statement_rows import may_write_in_binary
 from live_inbox.statement_timing import label_of
 from tests.changed_settings import changed_settings
 from tests.domain.concurrency import is_blocked
@@ -47,6 +48,20 @@ CONTENTS: list[dict[str, Any]] = [
 ]
 
 
+@pytest.fixture(params=[None, 0], ids=["not_prepared", "prepared"])
+def prepare_threshold(
+    transactional_db: None, request: pytest.FixtureRequest
+) -> Iterator[int | None]:
+    """Have the connection prepare statements, or not: with prepared ones, their values are in binary form."""
+    used = database.connection()
+    used.ensure_connection()
+    raw: Any = used.connection
+    raw.prepare_threshold = request.param
+    assert may_write_in_binary(used) is (request.param is not None)
+    yield request.param
+    used.close()
+
+
 def assert_whole(user: User) -> None:
     """Replaying the log gives the inbox, and its counts are right."""
     replica = Replica(ORIGIN, 0, 0, 0, {})
@@ -57,7 +72,11 @@ def assert_whole(user: User) -> None:
 
 @pytest.mark.parametrize("now", [None, datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)])
 def test_devices_get_what_the_log_has(
-    alice: User, bob: User, bell: RememberingDoorbell, now: datetime | None
+    alice: User,
+    bob: User,
+    bell: RememberingDoorbell,
+    prepare_threshold: int | None,
+    now: datetime | None,
 ) -> None:
     """Though the database makes the one, and Python the other."""
     for sender in (None, bob.pk, alice.pk):
@@ -82,7 +101,9 @@ def test_devices_get_what_the_log_has(
     assert_whole(alice)
 
 
-def test_what_a_send_returns_is_the_row(alice: User, bell: RememberingDoorbell) -> None:
+def test_what_a_send_returns_is_the_row(
+    alice: User, bell: RememberingDoorbell, prepare_threshold: int | None
+) -> None:
     for content in CONTENTS:
         sent = services.send(recipient_id=alice.pk, sender_id=alice.pk, **content).notification
         assert sent is not None

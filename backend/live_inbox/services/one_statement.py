@@ -42,7 +42,7 @@ from live_inbox.services.inbox_rows import (
 )
 from live_inbox.snapshots import snapshot
 from live_inbox.sql_rows import key_type, key_value, table_of
-from live_inbox.statement_rows import may_be_binary, rows_of_statement
+from live_inbox.statement_rows import may_write_in_binary, rows_of_statement
 from live_inbox.statement_timing import Statement
 
 P = ParamSpec("P")
@@ -171,7 +171,7 @@ def _written(
     connection: BaseDatabaseWrapper, text: str, parameters: Sequence[Any]
 ) -> Sequence[Any] | None:
     """Execute a statement that writes; return its row, or None if it has none."""
-    is_binary = may_be_binary(connection)
+    is_binary = may_write_in_binary(connection)
     rows = rows_of_statement(connection, text, parameters, is_binary=is_binary)
     return rows[0] if rows else None
 
