@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from live_inbox.apps import doorbell
 from live_inbox.database_log import DatabaseLog
-from live_inbox.delivery.hub import ChannelLayer, Hub, HubConfig
+from live_inbox.delivery.hub import ChannelLayer, HubConfig
 from live_inbox.events import Event, Kind, Snapshot, decode
 from live_inbox.feed import Feed
 from live_inbox.identity.admissions import Admissions
@@ -26,6 +26,7 @@ from live_inbox_graphql.consumer import GraphQLConsumer
 from tests.graphql.own_schema import schema
 from tests.sockets.socket_server import OUR_CLASS
 from tests.waiting import until
+from tests.watched_hub import WatchedHub
 
 CHUNK = 200
 
@@ -34,7 +35,7 @@ CHUNK = 200
 class InProcessServer:
     """The parts of a server that a test looks into."""
 
-    hub: Hub[Event]
+    hub: WatchedHub
     admissions: Admissions
     server: uvicorn.Server
 
@@ -47,8 +48,7 @@ class InProcessServer:
     @property
     def subscribers(self) -> int:
         """How many subscriptions are live."""
-        taps = self.hub._open_inboxes.values()
-        return sum(tap.subscribers for tap in taps if tap.ready.is_set())
+        return self.hub.places
 
     @property
     def members(self) -> set[str]:
@@ -62,7 +62,7 @@ async def in_process_server(
     socket_class: str = OUR_CLASS, *, http_class: str = "auto", linger_seconds: float = 10.0
 ) -> AsyncIterator[InProcessServer]:
     """Serve both APIs while in the block."""
-    hub: Hub[Event] = Hub(
+    hub = WatchedHub(
         DatabaseLog(),
         layer=cast("ChannelLayer | None", get_channel_layer()),
         decode=decode,

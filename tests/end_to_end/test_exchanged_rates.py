@@ -91,6 +91,9 @@ def test_two_processes(
         start_server(TRUSTED_PROXIES="1", REDIS_URL=private_redis.url, **RATES) for _ in range(2)
     ]
     first, second = (Client(server, token, "192.0.2.1") for server in servers)
+    for server in servers:
+        # The document is known from now on, and takes no more than one.
+        assert Client(server, token, "192.0.2.7").anonymous_operation()
     for name, action in ACTIONS.items():
         assert granted(action, first) == 8, name
     for name, action in ACTIONS.items():

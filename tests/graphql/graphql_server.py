@@ -20,8 +20,8 @@ from websockets.typing import Subprotocol
 from live_inbox.apps import doorbell
 from live_inbox.database_log import DatabaseLog
 from live_inbox.database_threads import in_database_thread
-from live_inbox.delivery.hub import Hub, HubConfig
-from live_inbox.events import Event, decode
+from live_inbox.delivery.hub import HubConfig
+from live_inbox.events import decode
 from live_inbox.feed import Feed
 from live_inbox.identity.accounts import account_statuses
 from live_inbox.identity.admissions import Admissions
@@ -32,6 +32,7 @@ from live_inbox_graphql.event_stream_requests import EventStreamRequests
 from live_inbox_graphql.event_streams import EventStreams
 from live_inbox_graphql.schema import configured_schema
 from tests.waiting import until
+from tests.watched_hub import WatchedHub
 
 GRAPHQL_TRANSPORT_WS = "graphql-transport-ws"
 GRAPHQL_WS = "graphql-ws"
@@ -137,7 +138,7 @@ class Client:
 class GraphQLServer:
     """The parts of the server that a test moves by hand."""
 
-    hub: Hub[Event]
+    hub: WatchedHub
     admissions: Admissions
     clock: Clock
     uvicorn: uvicorn.Server
@@ -152,11 +153,7 @@ class GraphQLServer:
 
     async def until_subscribed(self, count: int) -> None:
         """Wait until that many subscriptions of this hub have found their place."""
-        await until(lambda: self._places() == count)
-
-    def _places(self) -> int:
-        taps = self.hub._open_inboxes.values()
-        return sum(tap.subscribers for tap in taps if tap.ready.is_set())
+        await until(lambda: self.hub.places == count)
 
     async def open(
         self, *subprotocols: str, headers: Mapping[str, str] | None = None, **options: Any
@@ -194,7 +191,7 @@ async def running_graphql_server(
 
     `graphql_server.options` are the consumer's, for sockets that are opened later.
     """
-    hub: Hub[Event] = Hub(
+    hub = WatchedHub(
         DatabaseLog(), layer=None, decode=decode, config=HubConfig(reconcile_seconds=0.2)
     )
     clock = Clock()
