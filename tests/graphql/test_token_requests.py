@@ -9,6 +9,7 @@ import jwt
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.db import OperationalError
+from django.db.backends.utils import CursorWrapper
 from django.test import AsyncClient
 
 from live_inbox import services
@@ -319,15 +320,21 @@ class TestMarks:
         self, alice: User, ids: list[Any], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         executed: list[str] = []
-        fetch = psycopg_rows.fetch
+        # In binary form, and by Django's cursor.
+        for place, name in ((psycopg_rows, "fetch"), (CursorWrapper, "execute")):
+            original = getattr(place, name)
 
-        def noted(connection: Any, text: str, *args: Any, **kwargs: Any) -> Any:
-            executed.append(text)
-            return fetch(connection, text, *args, **kwargs)
+            def noted(
+                of: Any, text: str, *args: Any, original: Any = original, **kwargs: Any
+            ) -> Any:
+                executed.append(text)
+                return original(of, text, *args, **kwargs)
 
+            noted.__module__ = original.__module__
+            monkeypatch.setattr(place, name, noted)
         token = bearer(alice)
         await answered(token)
-        monkeypatch.setattr(psycopg_rows, "fetch", noted)
+        executed.clear()
         await answered(token, mark("markRead", ids[0]))
         assert [label_of(each) for each in executed] == ["accounts", "mark"]
         executed.clear()
