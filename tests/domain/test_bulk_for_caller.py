@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from django.contrib.auth.models import User
 
@@ -13,16 +11,8 @@ from live_inbox.identity.callers import Caller
 from live_inbox.models import Notification
 from live_inbox.send_policy import SEND_SCOPE
 from live_inbox.services import RecipientResult, SendStatus, send_many_for_caller
-from live_inbox.services.rates import limiter
 from tests.changed_settings import changed_settings
 from tests.domain.query_counting import queries
-
-
-@pytest.fixture(autouse=True)
-def _own_limits() -> Iterator[None]:
-    limiter.cache_clear()
-    yield
-    limiter.cache_clear()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -23,13 +22,6 @@ from live_inbox.services.send_for_caller import send_for_caller
 from tests.changed_settings import changed_settings
 from tests.delivery.metric_values import counted
 from tests.domain.query_counting import queries
-
-
-@pytest.fixture(autouse=True)
-def _own_limits() -> Iterator[None]:
-    limiter.cache_clear()
-    yield
-    limiter.cache_clear()
 
 
 def test_a_caller_sends_in_their_own_name(alice: User) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Permission, User
 
-from live_inbox.services.rates import limiter
 from tests.changed_settings import changed_settings
 from tests.graphql.graphql_server import (
     GRAPHQL_TRANSPORT_WS,
@@ -20,12 +19,6 @@ from tests.graphql.graphql_server import (
     running_graphql_server,
 )
 from tests.graphql.http_client import Ask, bearer, door
-
-
-@pytest.fixture(autouse=True)
-def _full_allowances() -> None:
-    """Let no test find what another has used up: all anonymous requests have one address."""
-    limiter.cache_clear()
 
 
 @pytest.fixture
