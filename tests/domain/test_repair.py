@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
@@ -19,6 +20,7 @@ from live_inbox.maintenance import repair
 from live_inbox.maintenance.findings import Finding, Flaw
 from live_inbox.maintenance.pruning import prune_events
 from live_inbox.maintenance.repair import check_inboxes, renew_epochs
+from live_inbox.maintenance.snoozes import return_due
 from live_inbox.models import Inbox, InboxEvent, Notification
 
 
@@ -346,6 +348,46 @@ def test_a_log_that_begins_after_a_mark_says_nothing_of_it(alice: User) -> None:
     prune_events(keep_events=0)
     services.pin(user_id=alice.pk, notification_id=notification.pk)
     assert list(check_inboxes()) == []
+
+
+def without_earlier_log(user: User) -> None:
+    """Let the log begin here, as after a repair."""
+    Inbox.objects.filter(pk=user.pk).update(archived_count=1)
+    assert list(check_inboxes(fix=True)) == [finding(user, Flaw.ARCHIVED_COUNT, 0, 1)]
+
+
+def test_a_mark_of_all_does_not_concern_what_was_archived_before_the_log(alice: User) -> None:
+    first, second, *_ = Notification.objects.order_by("pk")
+    for each in (first, second):
+        services.archive(user_id=alice.pk, notification_id=each.pk)
+    prune_events(keep_events=0)
+    for each in (first, second):
+        services.mark_read(user_id=alice.pk, notification_id=each.pk)
+        services.mark_unread(user_id=alice.pk, notification_id=each.pk)
+    assert services.mark_all_read(user_id=alice.pk).count == 1
+    services.unarchive(user_id=alice.pk, notification_id=second.pk)
+    assert list(check_inboxes()) == []
+
+
+def test_a_mark_of_all_does_not_concern_what_has_returned_since(alice: User) -> None:
+    first = Notification.objects.earliest("pk")
+    until = timezone.now() + timedelta(hours=1)
+    services.snooze(user_id=alice.pk, notification_id=first.pk, until=until)
+    before = position(alice)
+    return_due(now=until + timedelta(minutes=1))
+    without_earlier_log(alice)
+    # The log begins with this, and the return before it.
+    services.mark_read(user_id=alice.pk, notification_id=first.pk)
+    services.mark_unread(user_id=alice.pk, notification_id=first.pk)
+    up_to = Position(position(alice).epoch, before.sequence)
+    assert services.mark_all_read(user_id=alice.pk, up_to=up_to).count == 2
+    assert list(check_inboxes()) == []
+
+    # What it concerns by its new place is compared.
+    services.mark_all_read(user_id=alice.pk)
+    Notification.unguarded.filter(pk=first.pk).update(read_at=None)
+    Inbox.objects.filter(pk=alice.pk).update(unread_count=1, unseen_count=1)
+    assert list(check_inboxes(fix=True)) == [finding(alice, Flaw.READ_STATE, 0, 1)]
 
 
 def test_content_of_every_kind_agrees_with_its_event(db: None) -> None:

@@ -31,7 +31,7 @@ from django.db.models.fields.json import KT
 
 from live_inbox import database
 from live_inbox.events import Folder, Kind, PayloadType
-from live_inbox.models import InboxEvent, Notification
+from live_inbox.models import InboxEvent, Notification, rank
 from live_inbox.services.erasing import Gone
 
 _CONTENT = ("type", "title", "message", "link")
@@ -39,7 +39,8 @@ _CONTENT = ("type", "title", "message", "link")
 field was added do not have it."""
 
 _REMOVALS = (Kind.DELETED, Kind.EXPIRED, Kind.RECALLED)
-_LISTING = (Kind.ADDED, Kind.UNARCHIVED, Kind.RETURNED, Kind.UNGROUPED)
+_PUTTING_BACK = (Kind.UNARCHIVED, Kind.UNGROUPED)
+_LISTING = (Kind.ADDED, Kind.RETURNED, *_PUTTING_BACK)
 
 
 def not_as_added(users: Sequence[Any]) -> dict[Any, dict[str, int]]:
@@ -83,8 +84,7 @@ def not_as_last_event(users: Sequence[Any]) -> dict[Any, dict[str, int]]:
     for inbox_id, notification_id, last in _last_events(users):
         marked = all_reads.get(inbox_id, none)
         last = last.joined_by(bulk.get((inbox_id, notification_id), {}))
-        after = max(last.unread, last.restored)
-        for flaw in _flaws(last, marked.cover(notification_id, after=after)):
+        for flaw in _flaws(last, marked.cover(last)):
             counts.setdefault(inbox_id, Counter())[flaw] += 1
     return {user_id: dict(count) for user_id, count in counts.items()}
 
@@ -101,11 +101,15 @@ class _Last(NamedTuple):
     grouped: int
     listed: int
     """The last event that put it into the inbox."""
+    put_back: int
+    """The last one of a move that did, and that left it read or unread as it was."""
     content: int
     """1 if an event has its content."""
     state: int | None
     """1 for a read notification, 0 for an unread one, None without one."""
     folder: str | None
+    rank: int | None
+    """Its place in lists; None without a row."""
 
     def joined_by(self, bulk: Mapping[str, int]) -> _Last:
         """Return what the log says last with the bulk changes that name the notification."""
@@ -117,8 +121,13 @@ class _Last(NamedTuple):
         return self._replace(**later)
 
     @property
-    def was_moved(self) -> bool:
-        return bool(self.archived or self.snoozed or self.grouped)
+    def may_have_been_elsewhere(self) -> bool:
+        """Whether it may have been in another folder than the inbox at some time since the log begins.
+
+        The event that moved it there may be older than the log.
+        """
+        was_moved = bool(self.archived or self.snoozed or self.grouped or self.put_back)
+        return was_moved or self.folder != Folder.INBOX.value
 
     @property
     def expected_folder(self) -> str:
@@ -150,7 +159,8 @@ def _flaws(last: _Last, was_marked_with_others: bool) -> Iterator[str]:
     # Of one that was restored, that event has its state.
     is_known = max(last.read, last.unread) > last.restored or was_marked_with_others
     # A mark-all-read is of the inbox only. Where the notification was at that time is not looked up.
-    if is_known and is_read != bool(last.state) and not (was_marked_with_others and last.was_moved):
+    is_unsure = was_marked_with_others and last.may_have_been_elsewhere
+    if is_known and is_read != bool(last.state) and not is_unsure:
         yield "read_state"
     # Without such an event, the log begins after it was put where it is.
     if last.placed > last.restored and last.expected_folder != last.folder:
@@ -173,9 +183,11 @@ def _last_events(users: Sequence[Any]) -> Iterator[tuple[Any, int, _Last]]:
         last_snoozed=Max(_sequence_if(kind=Kind.SNOOZED)),
         last_grouped=Max(_sequence_if(kind=Kind.GROUPED)),
         last_listed=Max(_sequence_if(kind__in=_LISTING)),
+        last_put_back=Max(_sequence_if(kind__in=_PUTTING_BACK)),
         content=Max(_one_if(payload__has_key="notification")),
         state=Subquery(row.values_list(_one_if(read_at__isnull=False))[:1]),
         row_folder=Subquery(row.values_list("folder")[:1]),
+        row_rank=Subquery(row.values_list(rank())[:1]),
     )
     # Not by `iterator()`, whose server-side cursor does not outlive a statement behind PgBouncer.
     rows = found.values_list(
@@ -189,9 +201,11 @@ def _last_events(users: Sequence[Any]) -> Iterator[tuple[Any, int, _Last]]:
         "last_snoozed",
         "last_grouped",
         "last_listed",
+        "last_put_back",
         "content",
         "state",
         "row_folder",
+        "row_rank",
     )
     return ((inbox_id, number, _Last(*last)) for inbox_id, number, *last in rows)
 
@@ -227,15 +241,19 @@ class _AllReads:
     """The mark-all-read events of one inbox."""
 
     def __init__(self, events: Sequence[tuple[int, int]] = ()) -> None:
-        """Take (sequence, id of the newest notification that was marked), in the order of the log."""
+        """Take (sequence, rank of the newest notification that was marked), in the order of the log."""
         self._sequences = [sequence for sequence, _ in events]
         newest_first = accumulate((through_rank for _, through_rank in reversed(events)), max)
         self._through_ranks = list(newest_first)[::-1]
 
-    def cover(self, notification_id: int, *, after: int) -> bool:
-        """Whether one of those after a sequence has marked the notification."""
-        place = bisect_right(self._sequences, after)
-        return place < len(self._sequences) and notification_id <= self._through_ranks[place]
+    def cover(self, last: _Last) -> bool:
+        """Whether one of them has marked a notification since it was last unread or restored, if it was in the inbox.
+
+        It has had the same rank since then: what returns to the top is unread.
+        """
+        place = bisect_right(self._sequences, max(last.unread, last.restored))
+        is_after = place < len(self._sequences)
+        return is_after and last.rank is not None and last.rank <= self._through_ranks[place]
 
 
 def _bulk_changes(users: Sequence[Any]) -> dict[tuple[Any, int], dict[str, int]]:
