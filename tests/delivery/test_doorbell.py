@@ -359,6 +359,59 @@ async def test_a_layer_that_cannot_even_be_made_is_a_layer_that_is_away(
     ]
 
 
+class TwoHosts(RecordingLayer):
+    """A layer of which one host keeps the groups of even inboxes, and fails in the way that is asked for."""
+
+    def __init__(self, *, hangs: bool) -> None:
+        super().__init__()
+        self._hangs = hangs
+        self.is_down = True
+
+    def host_of(self, group: str) -> int:
+        return int(group[-1]) % 2
+
+    async def group_send(self, group: str, message: dict[str, Any]) -> None:
+        if self.is_down and self.host_of(group) == 0:
+            self.calls += 1
+            if self._hangs:
+                await asyncio.get_running_loop().create_future()
+            raise ConnectionError("the first host is away")
+        await super().group_send(group, message)
+
+
+@pytest.mark.parametrize("hangs", [False, True])
+async def test_a_host_that_is_away_keeps_nothing_from_the_others(hangs: bool) -> None:
+    layer = TwoHosts(hangs=hangs)
+    bell = Doorbell(lambda: layer, deployment=deployment, layer_seconds=0.2, retry_seconds=LONG)
+    before = dropped()
+    async with bell.attached(ignore):
+        for n in range(8):
+            bell.ring({str(n): [b"x"]})
+        await until(lambda: dropped() - before == 4)
+        bell.ring({"8": [b"x"], "9": [b"x"]})
+    assert layer.groups == [group_of(str(n)) for n in (1, 3, 5, 7, 9)]
+    assert dropped() - before == 5
+    assert layer.calls == 5 + 1
+
+
+async def test_each_host_is_logged_and_tried_again_by_itself(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    layer = TwoHosts(hangs=False)
+    bell = Doorbell(lambda: layer, deployment=deployment, retry_seconds=0.0)
+    before = dropped()
+    async with bell.attached(ignore):
+        bell.ring({"0": [b"x"], "1": [b"x"]})
+        await until(lambda: dropped() - before == 1)
+        layer.is_down = False
+        bell.ring({"2": [b"x"], "3": [b"x"]})
+    assert sorted(layer.groups) == [group_of(str(n)) for n in (1, 2, 3)]
+    assert [record.getMessage() for record in caplog.records] == [
+        "The channel layer (publishing, host 1) fails: ConnectionError: the first host is away",
+        "The channel layer (publishing, host 1) works again after 1 failures.",
+    ]
+
+
 # -- in any other process ------------------------------------------------------------------------------------
 
 

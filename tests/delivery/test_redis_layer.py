@@ -260,8 +260,13 @@ async def test_it_uses_several_hosts(
         for n in range(50):
             await sharded.group_send(f"g{n}", message(a=[b"%d" % n]))
         assert len(await gathered(sharded, "here", 50)) == 50
-        assert group_subscriptions(private_redis)
-        assert group_subscriptions(second)
+        of_first, of_second = group_subscriptions(private_redis), group_subscriptions(second)
+        assert of_first
+        assert of_second
+        for n in range(50):
+            place = {0: of_first, 1: of_second}[sharded.host_of(f"g{n}") or 0]
+            assert f"inbox__group__g{n}".encode() in place
+        assert layer.host_of("g1") is None
         await sharded.flush()
 
 

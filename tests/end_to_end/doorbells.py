@@ -25,11 +25,16 @@ class TwoServers:
         self.opened = opened
         self._user = user
 
-    def ring_until_heard(self, title: str) -> None:
-        """Send at each server until a doorbell delivers at the other one: reconciliation may come before it."""
+    def ring_until_heard(self, title: str, *, first: Sequence[int] = ()) -> None:
+        """Send at each server until a doorbell delivers at the other one: reconciliation may come before it.
+
+        Each time, send to the users `first` before that.
+        """
         for sender, there in zip(self.opened, reversed(self.servers), strict=True):
             before = _rung(there)
             while _rung(there) == before:
+                for user in first:
+                    sender.send(user, title)
                 sender.send(self._user, title)
                 assert [titles(device, 1) for device in self.opened] == [[title], [title]]
 

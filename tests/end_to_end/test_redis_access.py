@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import redis
+from django.contrib.auth.models import Permission, User
 
 from tests.end_to_end.conftest import StartTwo
 from tests.end_to_end.doorbells import titles
@@ -94,3 +95,30 @@ def test_several_hosts_may_all_be_away_when_servers_start(
     assert sum(channels) >= 2
     for server in two.servers:
         assert "Traceback" not in server.log()
+
+
+def test_a_host_that_is_away_leaves_the_others_their_doorbells(
+    start_two: StartTwo, process_registry: ProcessRegistry, alice: int
+) -> None:
+    user = User.objects.get(pk=alice)
+    user.user_permissions.add(Permission.objects.get(codename="send_notification"))
+    others = [User.objects.create_user(f"other{n}").pk for n in range(12)]
+    hosts = [RedisServer(process_registry).start() for _ in range(2)]
+    two = start_two(REDIS_URL=",".join(host.url for host in hosts), SEND_RATE="1000/second")
+    two.ring_until_heard("both are there")
+    kept = [bool(inboxes_at(host, alice)) for host in hosts]
+    assert sorted(kept) == [False, True]
+    hosts[kept.index(False)].kill()
+    # Of twelve, some belong to that host.
+    two.ring_until_heard("one is away", first=others)
+    for server in two.servers:
+        assert f"The channel layer (publishing, host {kept.index(False) + 1}) fails" in server.log()
+        assert f"(publishing, host {kept.index(True) + 1})" not in server.log()
+    hosts[kept.index(True)].kill()
+
+
+def inboxes_at(host: RedisServer, user: int) -> list[bytes]:
+    """Return the groups of a user's inbox that a host keeps."""
+    with admin(host) as client:
+        found: list[bytes] = client.pubsub_channels(f"*__group__inbox.*.{user}")
+        return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from inspect import getattr_static
 from typing import Any, Protocol
 
@@ -12,7 +12,7 @@ _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 
 
 class PublishingLayer(Protocol):
-    """What a doorbell needs."""
+    """What a doorbell needs. A layer with several hosts also has `host_of`: see `RedisLayer`."""
 
     async def group_send(self, group: str, message: dict[str, Any]) -> None: ...
 
@@ -49,6 +49,22 @@ def extension(layer: object, name: str) -> Any:
     """
     found = getattr_static(layer, name, None)
     return None if found is None else getattr(layer, name)
+
+
+class HostOf:
+    """Says which of its hosts a layer sends a group to: a number from 0, or None for a layer that does not say."""
+
+    def __init__(self) -> None:
+        self._of: tuple[object, Callable[[str], int | None] | None] = (None, None)
+
+    def __call__(self, layer: object, group: str) -> int | None:
+        """Return the number of the host, on the event loop that publishes."""
+        known, host_of = self._of
+        if known is not layer:
+            # Looked up once: that takes as long as publishing.
+            host_of = extension(layer, "host_of")
+            self._of = layer, host_of
+        return None if host_of is None else host_of(group)
 
 
 def inbox_group(deployment: str, inbox: str) -> str:

@@ -12,7 +12,6 @@ from contextlib import asynccontextmanager, suppress
 from multiprocessing import parent_process
 
 from live_inbox import metrics
-from live_inbox.delivery.cancelling import cancel_all
 from live_inbox.delivery.channel_layer import PublishingLayer, bulk_group, inbox_group
 from live_inbox.delivery.doorbell_message import DoorbellCodec, DoorbellMessage
 from live_inbox.delivery.publishing import Message, Publisher, ThreadPublisher
@@ -154,7 +153,6 @@ class Doorbell:
         self._leave_parent()
         loop = asyncio.get_running_loop()
         publisher = self._make_publisher(loop)
-        task = asyncio.create_task(publisher.run(), name="doorbell")
         hub = (loop, on_message)
         self._hubs.append(hub)
         self._server_publisher = publisher
@@ -167,7 +165,7 @@ class Doorbell:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._layer_seconds):
                     await publisher.drain()
-            await cancel_all([task])
+            await publisher.close()
 
     def flush(self, timeout: float = 2.0) -> bool:
         """Wait until everything rung outside of a server has been published; return whether it was in time."""

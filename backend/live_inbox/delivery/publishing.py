@@ -15,7 +15,8 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from live_inbox import metrics, tracing
-from live_inbox.delivery.channel_layer import PublishingLayer
+from live_inbox.delivery.cancelling import cancel_all
+from live_inbox.delivery.channel_layer import HostOf, PublishingLayer
 from live_inbox.faults import Fault
 
 
@@ -34,7 +35,10 @@ _MAX_PENDING = 10_000
 
 
 class Publisher:
-    """Publishes messages one after the other on one event loop. While the layer is down, it drops them all."""
+    """Publishes messages on one event loop: those for one host of the layer one after the other.
+
+    A host that is down costs the others nothing: what is for it is dropped meanwhile.
+    """
 
     def __init__(
         self,
@@ -47,32 +51,105 @@ class Publisher:
         self._layer = layer
         self._layer_seconds = layer_seconds
         self._retry_seconds = retry_seconds
+        self._arrived: deque[Message] = deque()
+        self._hosts: dict[int | None, _HostPublisher] = {}
+        self._host_of = HostOf()
+        self._is_closed = False
+
+    def put(self, messages: Sequence[Message]) -> None:
+        """Queue messages from any thread; drop them if too many are pending."""
+        pending = len(self._arrived) + sum(host.pending for host in tuple(self._hosts.values()))
+        if pending + len(messages) > _MAX_PENDING:
+            metrics.DOORBELLS_DROPPED.inc(len(messages))
+            return
+        self._arrived.extend(messages)
+        try:
+            self._loop.call_soon_threadsafe(self._distribute)
+        except RuntimeError:
+            # The loop has been closed: the server is shutting down.
+            metrics.DOORBELLS_DROPPED.inc(len(messages))
+            self._arrived.clear()
+
+    def _distribute(self) -> None:
+        if self._is_closed:
+            metrics.DOORBELLS_DROPPED.inc(len(self._arrived))
+            self._arrived.clear()
+        while self._arrived:
+            message = self._arrived.popleft()
+            number = self._number_of_host(message.group)
+            host = self._hosts.get(number)
+            if host is None:
+                host = self._hosts[number] = self._new_host(number)
+            host.put(message)
+
+    def _number_of_host(self, group: str) -> int | None:
+        try:
+            layer = self._layer()
+            return None if layer is None else self._host_of(layer, group)
+        except Exception:
+            # It fails again when it is used, and is reported there.
+            return None
+
+    def _new_host(self, number: int | None) -> _HostPublisher:
+        name = "publishing" if number is None else f"publishing, host {number + 1}"
+        fault = Fault(f"channel layer ({name})", metrics.LAYER_FAULTS)
+        return _HostPublisher(
+            self._loop, self._layer, self._layer_seconds, self._retry_seconds, fault
+        )
+
+    async def drain(self) -> None:
+        """Wait until everything queued has been published or dropped."""
+        await asyncio.sleep(0)
+        for host in tuple(self._hosts.values()):
+            await host.drain()
+
+    async def close(self) -> None:
+        """End the publishing, on the event loop. What is pending is lost, and so is what comes later."""
+        self._is_closed = True
+        await cancel_all([host.task for host in self._hosts.values()])
+
+
+class _HostPublisher:
+    """Publishes messages to one host of the layer, one after the other. While it is down, it drops them all."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        layer: Callable[[], PublishingLayer | None],
+        layer_seconds: float,
+        retry_seconds: float,
+        fault: Fault,
+    ) -> None:
+        self._layer = layer
+        self._layer_seconds = layer_seconds
+        self._retry_seconds = retry_seconds
         self._pending: deque[Message] = deque()
         self._work = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
         self._down_until = 0.0
-        self._fault = Fault("channel layer (publishing)", metrics.LAYER_FAULTS)
+        self._fault = fault
+        self.task = loop.create_task(self._run(), name="doorbell")
 
-    def put(self, messages: Sequence[Message]) -> None:
-        """Queue messages from any thread; drop them if the layer is down or too many are pending."""
-        if time.monotonic() < self._down_until or len(self._pending) + len(messages) > _MAX_PENDING:
-            metrics.DOORBELLS_DROPPED.inc(len(messages))
+    @property
+    def pending(self) -> int:
+        """How many messages wait. From any thread."""
+        return len(self._pending)
+
+    def put(self, message: Message) -> None:
+        """Queue a message, on the event loop; drop it while the host is down."""
+        if time.monotonic() < self._down_until:
+            metrics.DOORBELLS_DROPPED.inc()
             return
-        self._pending.extend(messages)
-        try:
-            self._loop.call_soon_threadsafe(self._wake)
-        except RuntimeError:
-            # The loop has been closed: the server is shutting down.
-            metrics.DOORBELLS_DROPPED.inc(len(messages))
-            self._pending.clear()
-
-    def _wake(self) -> None:
+        self._pending.append(message)
         self._idle.clear()
         self._work.set()
 
-    async def run(self) -> None:
-        """Publish until cancelled."""
+    async def drain(self) -> None:
+        """Wait until everything queued has been published or dropped."""
+        await self._idle.wait()
+
+    async def _run(self) -> None:
         while True:
             await self._work.wait()
             self._work.clear()
@@ -105,11 +182,6 @@ class Publisher:
             metrics.LAYER_PUBLISH_SECONDS.observe(time.monotonic() - began)
             if span is not None:
                 span.end()
-
-    async def drain(self) -> None:
-        """Wait until everything queued has been published or dropped."""
-        await asyncio.sleep(0)
-        await self._idle.wait()
 
 
 class _ThreadLoop(asyncio.SelectorEventLoop):
@@ -151,7 +223,6 @@ class ThreadPublisher:
         finally:
             ready()
         asyncio.set_event_loop(self._loop)
-        self._loop.create_task(self._publisher.run())
         self._loop.run_forever()
 
     def put(self, messages: Sequence[Message]) -> None:

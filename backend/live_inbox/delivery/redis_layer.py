@@ -31,7 +31,12 @@ from live_inbox.internals.redis_parser import (
     Queues,
     can_drain,
 )
-from live_inbox.internals.redis_subscribing import can_join_many, group_names_by_shard, subscribe
+from live_inbox.internals.redis_subscribing import (
+    can_join_many,
+    group_names_by_shard,
+    shard_number,
+    subscribe,
+)
 
 OnMessages = Callable[[list[dict[str, Any]]], None]
 UNREADABLE: dict[str, Any] = {"type": "unreadable"}
@@ -48,6 +53,8 @@ class UnreadablePayload(ValueError):
 class RedisLayer(RedisPubSubChannelLayer):  # type: ignore[misc]
     """`RedisPubSubChannelLayer` with all its configuration, plus `group_add_many`, `receive_into` and `receive_many`.
 
+    `host_of` says to which host a group belongs.
+
     Channels that are received from by `receive` work as in channels-redis: several consumers can share the layer.
 
     Each host gets a socket timeout of 1 s unless its configuration says otherwise: while Redis does not answer,
@@ -58,7 +65,13 @@ class RedisLayer(RedisPubSubChannelLayer):  # type: ignore[misc]
     def __init__(self, hosts: Sequence[Any] | None = None, **configuration: Any) -> None:
         self._callbacks: dict[str, OnMessages] = {}
         self._batch_channels: set[str] = set()
-        super().__init__(hosts=[self._host(host) for host in decode_hosts(hosts)], **configuration)
+        decoded = [self._host(host) for host in decode_hosts(hosts)]
+        self._has_one_host = len(decoded) == 1
+        super().__init__(hosts=decoded, **configuration)
+
+    def host_of(self, group: str) -> int | None:
+        """Return the number of the host that a group belongs to, from 0; None if there is one, or that is unknown."""
+        return None if self._has_one_host else shard_number(self, group)
 
     async def group_add_many(self, groups: Sequence[str], channel: str) -> None:
         """Add a channel to several groups, by one command for each Redis host."""

@@ -3,8 +3,8 @@
 channels-redis has one SUBSCRIBE for each group. Of what a client costs that connects, that was a tenth: 40 us of
 redis-py's work and a write to the socket.
 
-Tested with channels-redis 4.3.0. Relies on `RedisPubSubLoopLayer._get_shard` and `_get_group_channel_name`, and on
-`RedisSingleShardConnection._lock`, `_pubsub`, `_subscribed_to`, `_ensure_redis` and `_ensure_receiver`.
+Tested with channels-redis 4.3.0. Relies on `RedisPubSubLoopLayer._get_shard`, `_get_group_channel_name` and `_shards`,
+and on `RedisSingleShardConnection._lock`, `_pubsub`, `_subscribed_to`, `_ensure_redis` and `_ensure_receiver`.
 """
 
 from __future__ import annotations
@@ -30,6 +30,15 @@ def group_names_by_shard(layer: Any, groups: Iterable[str]) -> dict[Any, list[st
         name = layer._get_group_channel_name(group)
         names.setdefault(layer._get_shard(name), []).append(name)
     return names
+
+
+def shard_number(layer: Any, group: str) -> int | None:
+    """Return the place of the connection that a group belongs to; None where channels-redis does not tell."""
+    try:
+        ((shard, _),) = group_names_by_shard(layer, [group]).items()
+        return list(layer._shards).index(shard)
+    except (AttributeError, ValueError):
+        return None
 
 
 async def subscribe(shard: Any, names: Iterable[str]) -> None:

@@ -288,6 +288,16 @@ BUGS = (
         ),
     ),
     PlantedBug(
+        name="one-host-for-all",
+        breaks="While one of several Redis hosts is away, a process rings at none of them.",
+        file=f"{DELIVERY}/publishing.py",
+        original="return None if layer is None else self._host_of(layer, group)",
+        replacement="return None",
+        caught_by=(
+            "tests/delivery/test_doorbell.py::test_a_host_that_is_away_keeps_nothing_from_the_others",
+        ),
+    ),
+    PlantedBug(
         name="newer-kinds-unreadable",
         breaks="While servers are upgraded, an event of a kind that only the new ones know is a gap at the old ones.",
         file="backend/live_inbox/events.py",
