@@ -114,7 +114,7 @@ def _on_saved(
     update_fields: Collection[str] | None,
     **kwargs: Any,
 ) -> None:
-    if not created and not raw and _may_end_access(instance):
+    if not created and not raw and _may_end_access(instance, update_fields):
         _check_all()
         announce(instance.pk, using=using)
     # Each sign-in saves that alone.
@@ -143,8 +143,8 @@ def _on_signed_out(user: Any, **kwargs: Any) -> None:
         _fault.report(error)
 
 
-def _may_end_access(user: Any) -> bool:
-    """Whether a saved user may have lost access. Most have not: each sign-in saves the user, too."""
-    # Until `save` has ended, Django's base class has here the password that `set_password` was called with.
-    has_new_password = getattr(user, "_password", None) is not None
+def _may_end_access(user: Any, update_fields: Collection[str] | None) -> bool:
+    """Whether a saved user may have lost access. Each sign-in saves the user, too, with `last_login` alone."""
+    # What was there before is not known: an unusable password, and a hash that was assigned, leave no trace.
+    has_new_password = update_fields is None or "password" in update_fields
     return has_new_password or not vars(user).get("is_active", True)

@@ -10,6 +10,7 @@ import httpx
 import jwt
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import transaction
@@ -135,6 +136,40 @@ def test_a_sign_out_closes_the_sockets_of_sessions_and_no_others(
     opened = page(browser)
     assert opened.receive()["type"] == "connection_ack"
     browser.logout()
+    assert close_code(opened) == 4403
+    assert device.list().total == 0
+
+
+def set_password(user: User) -> None:
+    user.set_password("another")
+    user.save()
+
+
+def disable_password(user: User) -> None:
+    """What the admin does by "Password-based authentication: Disabled"."""
+    user.set_unusable_password()
+    user.save()
+
+
+def assign_password(user: User) -> None:
+    user.password = make_password("another")
+    user.save()
+
+
+def assign_password_alone(user: User) -> None:
+    user.password = make_password("another")
+    user.save(update_fields=["password"])
+
+
+@pytest.mark.parametrize(
+    "change", [set_password, disable_password, assign_password, assign_password_alone]
+)
+def test_a_new_password_closes_the_sockets_of_sessions_and_no_others(
+    device: Any, page: Callable[[Browser], Socket], alice: int, change: Callable[[User], None]
+) -> None:
+    opened = page(signed_in(alice))
+    assert opened.receive()["type"] == "connection_ack"
+    change(User.objects.get(pk=alice))
     assert close_code(opened) == 4403
     assert device.list().total == 0
 
