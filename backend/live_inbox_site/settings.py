@@ -91,6 +91,8 @@ MIDDLEWARE = [
 ]
 FORCE_SCRIPT_NAME = _settings.force_script_name or None
 ROOT_URLCONF = "live_inbox_site.urls"
+# Where pages that need a user send visitors.
+LOGIN_URL = "sign-in" if _settings.serves_pages else "admin:login"
 ASGI_APPLICATION = "live_inbox_site.asgi.application"
 TEMPLATES = [
     {

@@ -105,6 +105,12 @@ def test_an_anonymous_visitor_is_sent_to_the_login(client: Client) -> None:
     assert (response.status_code, response["Location"]) == (302, f"/log-in/?next={PAGE}")
 
 
+def test_without_a_sign_in_of_the_site_that_is_the_one_of_the_admin(client: Client) -> None:
+    response = client.get(PAGE)
+    assert response["Location"] == f"/admin/login/?next={PAGE}"
+    assert client.get(response["Location"]).status_code == 200
+
+
 def test_a_project_puts_the_page_into_its_own_frame(browser: Client, tmp_path: Path) -> None:
     (tmp_path / "live_inbox").mkdir()
     (tmp_path / "live_inbox" / "base.html").write_text(

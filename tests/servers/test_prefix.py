@@ -70,6 +70,9 @@ def check_pages(browser: Browser) -> None:
     assert browser.get("/inbox/admin/").headers["Location"] == (
         "/inbox/admin/login/?next=/inbox/admin/"
     )
+    assert browser.get("/inbox/notifications/preferences/").headers["Location"] == (
+        "/inbox/sign-in/?next=/inbox/notifications/preferences/"
+    )
     old = browser.get("/inbox/admin/authentication/")
     assert old.headers["Location"] == "/inbox/admin/live_inbox/"
 
