@@ -410,6 +410,33 @@ def test_a_session_ends_with_the_password(users: Users, in_virtual_time: InVirtu
     assert ended == [("session", AccessEnd.REVOKED)]
 
 
+def test_a_change_that_is_announced_while_a_socket_is_opened_or_renewed_is_not_missed(
+    users: Users, in_virtual_time: InVirtualTime
+) -> None:
+    """The account of its token was read before the change."""
+    ended: list[str] = []
+
+    async def scenario() -> None:
+        admissions = Admissions(users, check_seconds=300)
+        admissions.start()
+        first = FakeCaller(issued_at=NOW, token_id="first")
+        renewed = admissions.register(first, lambda reason: ended.append(f"renewed {reason}"))
+        users.account_statuses["1"] = AccountStatus(True, None, token_ids=frozenset({"stolen"}))
+        admissions.on_account_changed("1")
+        await asyncio.sleep(1)
+        assert ended == []
+        stolen = FakeCaller(issued_at=NOW, token_id="stolen")
+        admissions.register(stolen, lambda reason: ended.append(f"opened {reason}"))
+        await asyncio.sleep(1)
+        assert ended == ["opened revoked"]
+        renewed.renew(stolen)
+        await asyncio.sleep(1)
+        await admissions.stop()
+
+    in_virtual_time(scenario())
+    assert ended == ["opened revoked", "renewed revoked"]
+
+
 def test_a_renewed_socket_lives_as_long_as_its_new_token(
     users: Users, admissions: Admissions, clock: Clock
 ) -> None:

@@ -32,6 +32,9 @@ SIGNED_OUT = "signed-out."
 DISCONNECT = "disconnect."
 """Stands before a socket's id, a dot and a user's key where an account change is that this socket is to be closed."""
 _SIGN_OUT_SECONDS = 0.5
+_ANNOUNCED_SECONDS = 5.0
+"""How long a socket may take from the reading of its account to its registration, without a change being missed."""
+_MOST_ANNOUNCED = 10_000
 # Entries of closed sockets that may stay in the heap before it is rebuilt.
 _MAX_STALE_ENTRIES = 64
 
@@ -167,6 +170,7 @@ class Admission:
         if self.is_open:
             self._take(caller, self._admissions._clock())
             self._admissions._schedule(self)
+            self._admissions._check_if_announced(self.user_id)
 
     def warn_before_expiry(self, warn: Warn) -> None:
         """Call `warn` some seconds before the socket is closed because it expires, also after a renewal."""
@@ -246,6 +250,7 @@ class Admissions:
         self._timer: asyncio.TimerHandle | None = None
         self._checks: asyncio.Task[None] | None = None
         self._changed: set[str] = set()
+        self._announced: dict[str, float] = {}
         self._signed_out: dict[str, asyncio.TimerHandle] = {}
         self._early_check: asyncio.Task[None] | None = None
         self._fault = Fault("check of open sessions", SESSION_CHECK_FAULTS)
@@ -265,6 +270,7 @@ class Admissions:
         tasks = [task for task in (self._checks, self._early_check) if task is not None]
         self._checks = self._early_check = self._loop = None
         self._changed.clear()
+        self._announced.clear()
         for later in self._signed_out.values():
             later.cancel()
         self._signed_out.clear()
@@ -292,6 +298,7 @@ class Admissions:
         self._by_user.setdefault(admission.user_id, set()).add(admission)
         self._open += 1
         self._schedule(admission)
+        self._check_if_announced(admission.user_id)
         return admission
 
     def sockets_of(self, user_id: str) -> list[OpenSocket]:
@@ -338,11 +345,33 @@ class Admissions:
         if user_id.startswith(SIGNED_OUT):
             self._end_sessions(user_id.removeprefix(SIGNED_OUT))
             self._end_sessions_later(user_id.removeprefix(SIGNED_OUT))
-        if self._loop is None or user_id not in self._by_user:
+        if self._loop is None:
             return
+        self._note_announced(user_id, self._loop.time())
+        if user_id in self._by_user:
+            self._check_soon(user_id, self._loop)
+
+    def _note_announced(self, user_id: str, now: float) -> None:
+        """Remember the change for sockets that are being opened: their account may have been read before it."""
+        announced = self._announced
+        announced.pop(user_id, None)
+        announced[user_id] = now
+        while len(announced) > _MOST_ANNOUNCED or announced[next(iter(announced))] <= (
+            now - _ANNOUNCED_SECONDS
+        ):
+            del announced[next(iter(announced))]
+
+    def _check_if_announced(self, user_id: str) -> None:
+        announced_at = self._announced.get(user_id)
+        if announced_at is None or self._loop is None:
+            return
+        if self._loop.time() - announced_at < _ANNOUNCED_SECONDS:
+            self._check_soon(user_id, self._loop)
+
+    def _check_soon(self, user_id: str, loop: asyncio.AbstractEventLoop) -> None:
         self._changed.add(user_id)
         if self._early_check is None:
-            self._early_check = self._loop.create_task(self._check_changed())
+            self._early_check = loop.create_task(self._check_changed())
 
     def _end_sessions_later(self, user_id: str) -> None:
         """Close them once more, half a second later.
