@@ -201,22 +201,24 @@ def test_a_ticket_from_before_all_tokens_were_revoked_is_refused(alice: int) -> 
     assert isinstance(redeemed(after), Caller)
 
 
-def test_used_tickets_leave_room_for_revocations(
+def test_used_tickets_and_revoked_tokens_have_bounds_of_their_own(
     alice: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(revocation, "MAX_TOKEN_IDS", 4)
     caller = Caller(User.objects.get(pk=alice))
+    soon = (timezone.now() + timedelta(seconds=30)).timestamp()
+    for number in range(3):
+        revocation.revoke_token(user_id=alice, token_id=str(number))
     tickets = [issue_ticket(caller, api="json", address="192.0.2.1") for _ in range(3)]
     assert [isinstance(redeemed(ticket), Caller) for ticket in tickets] == [True, True, False]
-    for number in range(2):
-        revocation.revoke_token(user_id=alice, token_id=str(number))
+    revocation.revoke_token(user_id=alice, token_id="expires", expires_at=soon)
     with pytest.raises(revocation.TooManyRevokedTokens):
         revocation.revoke_token(user_id=alice, token_id="one more")
     # What has expired is forgotten.
     later = timezone.now() + timedelta(minutes=1)
     monkeypatch.setattr("live_inbox.database.now", lambda: later)
     revocation.revoke_token(user_id=alice, token_id="one more")
-    assert set(TokenRevocation.objects.get().token_ids) == {"0", "1", "one more"}
+    assert set(TokenRevocation.objects.get().token_ids) == {"0", "1", "2", "one more"}
 
 
 def test_of_those_who_use_a_ticket_at_once_one_is_admitted(alice: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +14,8 @@ from live_inbox.models import TokenRevocation
 MAX_TOKEN_IDS = 1_000
 """Single tokens of a user that are revoked and have not expired."""
 MAX_TOKEN_ID_LENGTH = 255
+_TICKET = "ticket:"
+"""Stands before the ids of used tickets, which are kept beside those of tokens."""
 
 
 class TooManyRevokedTokens(ValueError):
@@ -50,7 +53,7 @@ def revoke_token(*, user_id: str | int, token_id: str, expires_at: float | None 
     row = _locked(user_id)
     kept = {id: expiry for id, expiry in row.token_ids.items() if expiry is None or expiry > now}
     kept[token_id] = expires_at
-    if len(kept) > MAX_TOKEN_IDS:
+    if len(kept) - _tickets_in(kept) > MAX_TOKEN_IDS:
         raise TooManyRevokedTokens(f"{MAX_TOKEN_IDS} tokens of this user are revoked already.")
     row.token_ids = kept
     row.save(update_fields=["token_ids"], using=database.alias())
@@ -60,19 +63,23 @@ def revoke_token(*, user_id: str | int, token_id: str, expires_at: float | None 
 def use_once(*, user_id: str | int, ticket_id: str, expires_at: float) -> TokenRevocation | None:
     """Take note that a ticket of this user is used, and return what was revoked of theirs; None if it was used before.
 
-    At most MAX_TOKEN_IDS / 2 tickets that have not expired are used: the others are left for revocations. Raises the
-    user model's DoesNotExist.
+    At most MAX_TOKEN_IDS / 2 tickets that have not expired are used, however many tokens are revoked. Raises the user
+    model's DoesNotExist.
     """
     row = _locked(user_id)
     now = database.now().timestamp()
     kept = {id: expiry for id, expiry in row.token_ids.items() if expiry is None or expiry > now}
-    id = f"ticket:{ticket_id}"
-    if id in kept or len(kept) >= MAX_TOKEN_IDS // 2:
+    id = f"{_TICKET}{ticket_id}"
+    if id in kept or _tickets_in(kept) >= MAX_TOKEN_IDS // 2:
         return None
     row.token_ids = {**kept, id: expires_at}
     # Not by `save`, whose signal has the accounts of all tokens checked again: this has revoked nothing.
     database.queryset(TokenRevocation).filter(pk=row.pk).update(token_ids=row.token_ids)
     return row
+
+
+def _tickets_in(ids: Iterable[str]) -> int:
+    return sum(id.startswith(_TICKET) for id in ids)
 
 
 def _locked(user_id: Any) -> TokenRevocation:
