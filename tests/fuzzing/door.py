@@ -21,6 +21,9 @@ class Door(ABC):
     writes: ClassVar[bool] = True
     """Whether the input may change the inbox of the user whose token it has."""
 
+    ordinary_cpu_seconds: ClassVar[float] = 0.003
+    """What each answer but the slowest takes of the server's processor at most, where an attempt has several."""
+
     def __init__(self, target: Target) -> None:
         self.target = target
         self.sent: object = None

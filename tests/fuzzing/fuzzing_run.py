@@ -85,12 +85,13 @@ class FuzzingRun:
             self._record(number, error)
 
     def _timed(self, number: int) -> float:
+        """Make an attempt; return the processor time of its slowest answer, or more, if the others were ordinary."""
         before = self._watch.cpu_seconds() if self._is_long else 0.0
         inputs = self._door.attempt(Random(f"{self._seed}/{self._door.name}/{number}"))
         cpu = self._watch.cpu_seconds() - before if self._is_long else 0.0
         self.figures.inputs += inputs
         self._watch.check_log()
-        return cpu
+        return cpu - self._door.ordinary_cpu_seconds * (inputs - 1)
 
     def _end(self, number: int) -> None:
         try:

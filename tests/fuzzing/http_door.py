@@ -18,6 +18,8 @@ class HttpDoor(Door):
 
     name: ClassVar[str] = "http"
     short_inputs: ClassVar[int] = 400
+    ordinary_cpu_seconds: ClassVar[float] = 0.015
+    """Of a page of the admin."""
 
     def __init__(self, target: Target) -> None:
         super().__init__(target)

@@ -3,7 +3,7 @@
 - No answer has a status of 5xx but 503.
 - Every connection gets an answer or an end within WAIT_SECONDS: no socket stays mute.
 - The server logs no exception that nobody expected.
-- No attempt takes more than CPU_SECONDS of the server's processor time (in long runs only).
+- No answer takes more than CPU_SECONDS of the server's processor time (in long runs only).
 - Memory stays bounded, and all connections are closed in the end.
 """
 
