@@ -81,7 +81,8 @@ class Socket(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """Fail the opening, if it was not through."""
-        self._fail(f"closed before it was subscribed: {error or self._rest[:200]!r}")
+        code = "" if self.close_code is None else f"with {self.close_code} "
+        self._fail(f"closed {code}before it was subscribed: {error or self._rest[:200]!r}")
 
     def send(self, text: bytes) -> None:
         """Send a message."""
