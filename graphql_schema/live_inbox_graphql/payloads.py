@@ -141,7 +141,7 @@ class SendManyPayload:
                 )
                 for name, result in zip(names, results, strict=True)
             ],
-            sent_count=sum(result.status is services.SendStatus.SENT for result in results),
+            sent_count=results.sent_count,
             campaign_id=None
             if results.campaign_id is None
             else ids.campaign_id(results.campaign_id),

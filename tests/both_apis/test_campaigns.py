@@ -57,6 +57,13 @@ def test_each_recipient_has_a_result_and_the_notification(
     assert Notification.objects.count() == 2
 
 
+def test_who_is_named_twice_is_counted_once(operator: Device, alice: int, bob: int) -> None:
+    names = [str(bob), str(alice), str(bob)]
+    sent = operator.send_many(user_ids=names, user_refs=[str(bob)], title="x")
+    assert [each["status"] for each in sent["results"]] == ["sent", "sent", "sent", "sent"]
+    assert (sent["sent_count"], Notification.objects.count()) == (2, 2)
+
+
 def test_users_send_many_to_themselves_alone(phone: Device, alice: int, bob: int) -> None:
     sent = phone.send_many(user_ids=[str(bob), str(alice), "999999"], title="x")
     assert [each["status"] for each in sent["results"]] == ["forbidden", "sent", "forbidden"]

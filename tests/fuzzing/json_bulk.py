@@ -76,5 +76,5 @@ def check_results(
         raise Unsound(f"{message} after {arrived}, with {settings.enabled}")
     if set(others) - {"forbidden"} or (arrived is not None) is not (bool(own) and is_wanted):
         raise Unsound(f"{message} after {arrived}")
-    if message["sent_count"] != (len(own) if is_wanted else 0):
+    if message["sent_count"] != (1 if own and is_wanted else 0):
         raise Unsound(f"{message} after {arrived}")

@@ -89,6 +89,7 @@ from live_inbox.json_api.type_messages import (
 from live_inbox.selectors import ChannelName, ChannelState, ListFilter, PreferenceState, Reception
 from live_inbox.services import (
     RecipientResult,
+    RecipientResults,
     SenderDeleted,
     SendManyCancelled,
     SendManyInterrupted,
@@ -732,13 +733,15 @@ SAID: list[ServerMessage] = [
     topic_changed("topic_subscribed", ["a"], changed=True),
     topic_changed("topic_unsubscribed", [], changed=False),
     notifications_sent(
-        [
-            RecipientResult("7", SendStatus.SENT, 123),
-            *(RecipientResult("8", status) for status in SendStatus),
-        ],
+        RecipientResults(
+            [
+                RecipientResult("7", SendStatus.SENT, 123),
+                *(RecipientResult("8", status) for status in SendStatus),
+            ]
+        ),
         campaign_id=5,
     ),
-    notifications_sent([], campaign_id=None),
+    notifications_sent(RecipientResults(), campaign_id=None),
     refusal(SendMany, Failure("CONFLICT", "Cancelled.", sent_count=2, remaining_count=3)),
     messages_of_campaign(),
     *(messages_of_campaign(state=state, audience=None, reason="x") for state in BulkState),

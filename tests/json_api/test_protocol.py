@@ -96,7 +96,7 @@ from live_inbox.json_api.type_messages import (
     preference_set,
 )
 from live_inbox.selectors import ChannelState, PreferenceState, TypeCounts
-from live_inbox.services import RecipientResult, SendStatus
+from live_inbox.services import RecipientResult, RecipientResults, SendStatus
 
 pytestmark = pytest.mark.stack("embedded")
 
@@ -311,7 +311,9 @@ class Inbox:
 
     def _send_many(self, action: SendMany) -> tuple[ServerMessage, int | None]:
         """Send to those who are known: who asks, and nobody else."""
-        results = [RecipientResult(each, SendStatus.FORBIDDEN) for each in action.user_ids]
+        results = RecipientResults(
+            RecipientResult(each, SendStatus.FORBIDDEN) for each in action.user_ids
+        )
         if ME not in action.user_ids:
             return notifications_sent(results, campaign_id=None), None
         self._send(SendNotification(ME, action.content))

@@ -11,7 +11,7 @@ from live_inbox.content import GivenFields
 from live_inbox.json_api.failures import ErrorBody
 from live_inbox.json_api.moments import wire_time
 from live_inbox.selectors import Reception
-from live_inbox.services import RecipientResult, SendStatus
+from live_inbox.services import RecipientResults
 
 # -- client → server -------------------------------------------------------------------------------
 
@@ -120,9 +120,7 @@ class CampaignMessage(TypedDict):
     error: NotRequired[ErrorBody]
 
 
-def notifications_sent(
-    results: Sequence[RecipientResult], *, campaign_id: int | None
-) -> NotificationsSent:
+def notifications_sent(results: RecipientResults, *, campaign_id: int | None) -> NotificationsSent:
     """Return the reply to `send_many`. It has the id of the campaign if the send had an idempotency key."""
     answer: NotificationsSent = {
         "type": "notifications_sent",
@@ -135,7 +133,7 @@ def notifications_sent(
             }
             for each in results
         ],
-        "sent_count": sum(each.status is SendStatus.SENT for each in results),
+        "sent_count": results.sent_count,
     }
     if campaign_id is not None:
         answer["campaign_id"] = campaign_id

@@ -51,6 +51,11 @@ class RecipientResults(list[RecipientResult]):
     campaign_id: int | None = None
     """Names the bulk send for `campaign` and `recall_campaign`; None without an idempotency key."""
 
+    @property
+    def sent_count(self) -> int:
+        """How many recipients got the notification. One who was named twice has two results, and got it once."""
+        return len({each.notification_id for each in self if each.status is SendStatus.SENT})
+
 
 def send_many_for_caller(
     caller: Caller,
